@@ -1,0 +1,56 @@
+"""The magics: their names, their help, and which of them act where."""
+
+import difflib
+
+SESSION_MAGICS = {
+    "targets": "%targets [SPEC]: set or print the ranks that run the cells to come (0,2 0-3 ::2 !1)",
+    "fold": "%fold [auto|on|off]: print equal output of several ranks once",
+    "history": "%history [-n] [RANGES]: print the cells so far, -n with numbers",
+    "save": "%save [-f] FILE [RANGES]: write the cells as a script for plain mpiexec python",
+    "quit": "%quit: end the session",
+    "lsmagic": "%lsmagic: list the magics",
+    "help": "%help [MAGIC]: explain the magics",
+}
+RANK_MAGICS = {
+    "px": "%px [--targets SPEC] CODE: run one line of code on the targets",
+    "run": "%run [-i] [-n] FILE [ARGS] | -m MODULE [ARGS]: run a file in a fresh namespace",
+    "time": "%time CODE: run one line and print its wall time over the ranks",
+    "who": "%who [TYPES]: list the names that cells have defined",
+    "reset": "%reset [-f]: remove the names that cells have defined",
+}
+CELL_MAGICS = {
+    "targets": "%%targets SPEC: run this cell on these ranks",
+    "px": "%%px [--targets SPEC]: the same under IPython's name",
+    "time": "%%time: print the wall time of this cell over the ranks",
+}
+SHELL = "!COMMAND: run a command of the shell on the targets, {expression} and $name filled in"
+
+
+def _all() -> dict[str, str]:
+    lines = SESSION_MAGICS | RANK_MAGICS
+    return {f"%{name}": text for name, text in sorted(lines.items())} | {
+        f"%%{name}": text for name, text in sorted(CELL_MAGICS.items())
+    }
+
+
+def list_magics() -> str:
+    """Return the names of all magics, one line for each kind."""
+    names = list(_all())
+    line = "  ".join(name for name in names if not name.startswith("%%"))
+    cell = "  ".join(name for name in names if name.startswith("%%"))
+    return f"Line magics: {line}\nCell magics: {cell}"
+
+
+def describe(name: str) -> str:
+    """Return the help on one magic, or on all."""
+    if not name:
+        return "\n".join([*_all().values(), SHELL])
+    magics = _all()
+    wanted = name if name.startswith("%") else f"%{name}"
+    return magics.get(wanted) or unknown(wanted)
+
+
+def unknown(name: str) -> str:
+    """Return the sentence for a magic that does not exist, with the one that was meant."""
+    nearest = difflib.get_close_matches(name, list(_all()), n=1, cutoff=0)[0]
+    return f"there is no magic {name}: did you mean {nearest}? (%lsmagic lists them)"

@@ -1,0 +1,33 @@
+"""Notice extension modules that are linked to another MPI library than this program."""
+
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from types import ModuleType
+
+import _mpirepl
+
+
+def _message(module: str, file: str, library: str) -> str:
+    return (
+        f"{module} ({file}) is linked to {library}, but this mpirepl to {_mpirepl.mpi_library()}: "
+        f"install a build of it for that MPI (for example MPICC=mpicc pip install --no-binary "
+        f":all: --force-reinstall {module.partition('.')[0]}), or build mpirepl with the other MPI"
+    )
+
+
+def watch() -> None:
+    """Make importing such a module an ImportError, before its code can crash the rank."""
+    create_module = ExtensionFileLoader.create_module
+
+    def create_checked(self: ExtensionFileLoader, spec: ModuleSpec) -> ModuleType:
+        if library := _mpirepl.foreign_mpi_of(spec.origin):
+            raise ImportError(
+                _message(spec.name, spec.origin, library), name=spec.name, path=spec.origin
+            )
+        module = create_module(self, spec)
+        if library := _mpirepl.foreign_mpi_loaded():
+            raise ImportError(
+                _message(spec.name, spec.origin, library), name=spec.name, path=spec.origin
+            )
+        return module
+
+    ExtensionFileLoader.create_module = create_checked

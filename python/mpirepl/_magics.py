@@ -1,0 +1,191 @@
+"""The magics that run on the ranks."""
+
+import contextlib
+import os
+import re
+import shlex
+import string
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Iterator
+
+import __main__
+import _mpirepl
+from mpirepl import _run
+
+
+def run(name: str, argument: str) -> object:
+    """Run one magic, or a shell command under the names ``!`` and ``!!`` (its lines returned)."""
+    if name == "!":
+        return _shell(argument)
+    if name == "!!":
+        return _shell_lines(argument)
+    return globals()[f"_do_{name}"](argument)
+
+
+def _shell(command: str) -> None:
+    _run.flush()
+    status = subprocess.call(_expanded(command), shell=True, executable=_users_shell())
+    vars(__main__)["_exit_code"] = status
+
+
+def _shell_lines(command: str) -> list[str]:
+    done = subprocess.run(
+        _expanded(command), shell=True, executable=_users_shell(), stdout=subprocess.PIPE, text=True
+    )
+    vars(__main__)["_exit_code"] = done.returncode
+    return done.stdout.splitlines()
+
+
+def _users_shell() -> str | None:
+    shell = os.environ.get("SHELL", "")
+    return shell if os.access(shell, os.X_OK) else None
+
+
+class _Expressions(string.Formatter):
+    """Fills ``{expression}`` with its value in the session."""
+
+    def get_field(self, field_name: str, args: object, kwargs: object) -> tuple[object, str]:
+        return eval(field_name, vars(__main__)), field_name
+
+
+def _expanded(command: str) -> str:
+    """Fill in ``{expression}`` and ``$name`` as IPython does; what fails stays as it is."""
+    with contextlib.suppress(Exception):
+        command = _Expressions().vformat(command, (), {})
+
+    def value(match: re.Match) -> str:
+        if match[1]:
+            return "$"
+        names = vars(__main__)
+        return str(names[match[2]]) if match[2] in names else match[0]
+
+    return re.sub(r"\$(?:(\$)|([A-Za-z_]\w*))", value, command)
+
+
+def _do_time(code: str) -> None:
+    name = "<time>"
+    source = code.encode() + b"\n"
+    codes = _run.compile_cell(source, name, 0, True)
+    _run.remember_source(name, source)
+    begin = time.perf_counter()
+    try:
+        for part in codes:
+            _run.execute(part, vars(__main__))
+    finally:
+        _run.timings.append((_mpirepl.rank, time.perf_counter() - begin))
+
+
+def _do_who(types_wanted: str) -> None:
+    wanted = types_wanted.split()
+    names = sorted(
+        name
+        for name, value in user_names().items()
+        if not wanted or type(value).__name__ in wanted
+    )
+    _run.flush()
+    _run.emit(_run.REPORT, "\t".join(names) or "Interactive namespace is empty.")
+
+
+def _do_reset(argument: str) -> None:
+    for name in user_names(underscored=True):
+        del vars(__main__)[name]
+
+
+def user_names(underscored: bool = False) -> dict[str, object]:
+    """Return the names that cells have defined, with or without those that begin with _."""
+    return {
+        name: value
+        for name, value in vars(__main__).items()
+        if name not in _run.initial_names and (underscored or not name.startswith("_"))
+    }
+
+
+def _do_run(argument: str) -> None:
+    words = shlex.split(argument)
+    options = set()
+    while words and re.fullmatch(r"-[inm]+", words[0]):
+        options.update(words.pop(0)[1:])
+    if not words:
+        raise ValueError("%run needs the name of a file (%run FILE [ARGS]) or -m MODULE")
+    with _arguments(words), _exits():
+        if "m" in options:
+            _run_module(words[0])
+        else:
+            _run_file(words[0], "i" in options, "n" not in options)
+
+
+def _into_session(names: dict[str, object]) -> None:
+    vars(__main__).update(
+        (name, value)
+        for name, value in names.items()
+        if not (name.startswith("__") and name.endswith("__"))
+    )
+
+
+def _run_module(name: str) -> None:
+    import runpy
+
+    _into_session(runpy.run_module(name, run_name="__main__", alter_sys=True))
+
+
+def _run_file(file: str, in_session: bool, as_main: bool) -> None:
+    path = os.path.expanduser(file)
+    if not os.path.exists(path) and os.path.exists(path + ".py"):
+        path += ".py"
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"%run: there is no file {file!r}")
+    path = os.path.abspath(path)
+    with open(path, "rb") as opened:
+        code = compile(opened.read(), path, "exec", 0, True)
+    if in_session:
+        exec(code, vars(__main__))
+        return
+    main = types.ModuleType("__main__" if as_main else os.path.splitext(os.path.basename(path))[0])
+    main.__file__ = path
+    main.__builtins__ = __builtins__
+    _kept.append(main)
+    with _in_place(main if as_main else __main__, os.path.dirname(path)):
+        try:
+            exec(code, vars(main))
+        finally:
+            _into_session(vars(main))
+
+
+@contextlib.contextmanager
+def _in_place(main: types.ModuleType, directory: str) -> Iterator[None]:
+    """Make `main` the module that pickle finds, and let it import from its directory."""
+    session = sys.modules["__main__"]
+    sys.modules["__main__"] = main
+    sys.path.insert(0, directory)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = session
+        with contextlib.suppress(ValueError):
+            sys.path.remove(directory)
+
+
+_kept: list[types.ModuleType] = []  # functions of a file that was run need its globals
+
+
+@contextlib.contextmanager
+def _arguments(words: list[str]) -> Iterator[None]:
+    before = sys.argv
+    sys.argv = list(words)
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextlib.contextmanager
+def _exits() -> Iterator[None]:
+    """Make leaving a file the end of the file, not of the session; an error unless its code is 0."""
+    try:
+        yield
+    except SystemExit as exit:
+        if exit.code:
+            raise RuntimeError(f"the file has left with SystemExit: {exit.code}") from None

@@ -1,0 +1,22 @@
+"""What every rank does once, before it runs anything."""
+
+import sys
+
+from mpirepl import _imports
+
+
+def start(path0: str | None) -> None:
+    """Prepare this rank's interpreter.
+
+    Parameters
+    ----------
+    path0 : str or None
+        What comes first in sys.path, as under python; None: nothing.
+    """
+    if path0 is not None and not getattr(sys.flags, "safe_path", False):
+        sys.path.insert(0, path0)
+    # Line by line, so that what Python prints keeps its place among what C and children print.
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(line_buffering=True)
+    _imports.watch()
+

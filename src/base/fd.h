@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+namespace mpirepl {
+
+/// Owns a file descriptor and closes it. Movable, not copyable; -1 is "none".
+class Fd {
+ public:
+    Fd() = default;
+    explicit Fd(int fd) : fd_(fd) {}
+    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Fd& operator=(Fd&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~Fd();
+
+    int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
+    explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+    int fd_ = -1;
+};
+
+/// Opens /dev/null on those of descriptors 0, 1 and 2 that are closed, so that no file opened
+/// later is taken for one of them.
+void open_missing_standard_fds();
+
+/// A copy of `fd` above the standard ones, closed in children.
+Fd duplicate(int fd);
+
+/// The file behind `fd` with an open file description of its own where the system gives one
+/// (pipes, terminals), so that O_NONBLOCK on it does not reach the other processes that hold it;
+/// else a duplicate.
+Fd reopen_for_writing(int fd);
+
+}  // namespace mpirepl

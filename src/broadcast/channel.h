@@ -1,0 +1,41 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mpirepl {
+
+/// Sends and receives whole messages between ranks on one communicator, without ever waiting.
+/// Messages from one rank to another arrive in the order sent. Entirely passive, for one thread:
+/// the agent calls progress() again and again.
+class Channel {
+ public:
+    using Receive = std::function<void(int source, std::string&& bytes)>;
+
+    explicit Channel(MPI_Comm comm) : comm_(comm) {}
+    /// Waits until what was sent has been received.
+    ~Channel();
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    void send(int destination, std::shared_ptr<const std::string> bytes);
+    /// Moves traffic on and hands at most a few arrived messages to `receive`.
+    /// @return whether anything happened
+    bool progress(const Receive& receive);
+    /// Some message has not left this rank yet.
+    bool sending() const { return !requests_.empty(); }
+
+ private:
+    bool complete_sends();
+
+    MPI_Comm comm_;
+    std::vector<MPI_Request> requests_;
+    std::vector<std::shared_ptr<const std::string>> buffers_;  // one per request
+};
+
+}  // namespace mpirepl

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+#include "broadcast/fold.h"
+#include "broadcast/messages.h"
+
+namespace mpirepl {
+
+/// One node of the answer tree: takes the reports of its own rank and of its children and gives
+/// them on together. As long as a cell is quick everything is held back, and goes on in one
+/// report with equal blocks folded; after that, and between cells, output streams.
+/// Entirely passive, for the agent's thread: the owner calls tick() every few milliseconds.
+class Collector {
+ public:
+    using Clock = std::chrono::steady_clock;
+    using Emit = std::function<void(Report&&)>;
+
+    Collector(Fold::Waits waits, Emit emit) : fold_(waits), emit_(std::move(emit)) {}
+
+    /// A cell begins, which `ranks` of this node's subtree run.
+    void begin(std::uint32_t cell, const RankSet& ranks, bool folding, Clock::time_point now);
+    void add(Report&& report, Clock::time_point now);
+    /// Holds nothing of `cell` back any longer.
+    void stream(std::uint32_t cell);
+    void tick(Clock::time_point now);
+
+    /// Bytes of text that wait here.
+    std::size_t held_bytes() const { return fold_.bytes(); }
+    bool running() const { return outcome_.ranks < static_cast<std::uint32_t>(ranks_.count()); }
+    bool holding() const { return holding_; }
+    std::uint32_t cell() const { return cell_; }
+    /// Of the current cell, as far as it is known.
+    const Outcome& outcome() const { return outcome_; }
+
+ private:
+    void give_on(std::vector<Block>&& blocks);
+
+    Fold fold_;
+    Emit emit_;
+    std::uint32_t cell_ = 0;
+    RankSet ranks_;
+    bool folding_ = false;
+    bool holding_ = false;
+    Clock::time_point begun_;
+    Outcome outcome_;
+    Outcome unreported_;  ///< the part of it that has not been given on
+};
+
+}  // namespace mpirepl

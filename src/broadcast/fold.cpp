@@ -1,0 +1,168 @@
+#include "broadcast/fold.h"
+
+#include <algorithm>
+#include <functional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace mpirepl {
+namespace {
+
+constexpr std::size_t bulk_bytes = 32 * 1024;
+
+bool is_bulk(const Block& block) { return block.text.size() >= bulk_bytes; }
+
+bool goes_to_output(Stream stream) {
+    return stream == Stream::standard_output || stream == Stream::value ||
+           stream == Stream::report;
+}
+
+bool same_place(const Block& a, const Block& b) {
+    return a.stream == b.stream && a.cell == b.cell;
+}
+
+/// The bytes of the whole lines with which both texts begin.
+std::size_t common_lines(std::string_view a, std::string_view b) {
+    std::size_t shorter = std::min(a.size(), b.size());
+    std::size_t equal = static_cast<std::size_t>(
+        std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(shorter), b.begin()).first -
+        a.begin());
+    if (equal == shorter) return equal;
+    std::size_t newline = a.substr(0, equal).rfind('\n');
+    return newline == std::string_view::npos ? 0 : newline + 1;
+}
+
+/// How much of `a` and `b` may be printed as one.
+std::size_t agreement(const Block& a, const Block& b) {
+    if (a.stream == Stream::error) return a.text == b.text ? a.text.size() : 0;
+    std::size_t common = common_lines(a.text, b.text);
+    bool one_goes_on = common == std::min(a.text.size(), b.text.size());
+    return one_goes_on || (is_bulk(a) && is_bulk(b)) ? common : 0;
+}
+
+}  // namespace
+
+std::size_t Fold::add(Block&& block, bool foldable, Clock::time_point now) {
+    bytes_ += block.text.size();
+    bool output = goes_to_output(block.stream);
+    for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+        Block& last = entry->block;
+        if (goes_to_output(last.stream) != output || !last.ranks.intersects(block.ranks)) continue;
+        bool mergeable = last.ranks == block.ranks && same_place(last, block) &&
+                         last.settled == block.settled && entry->foldable == foldable &&
+                         last.stream != Stream::error && last.stream != Stream::value;
+        if (!mergeable) break;
+        last.text += block.text;
+        return last.text.size();
+    }
+    entries_.push_back({std::move(block), foldable, now});
+    return entries_.back().block.text.size();
+}
+
+Fold::Clock::duration Fold::wait(const Entry& entry) const {
+    const Block& block = entry.block;
+    if (!entry.foldable || block.settled) return {};
+    if (block.stream == Stream::error) return waits_.error;
+    if (!is_bulk(block)) return waits_.output;
+    return alone_.intersects(block.ranks) ? Clock::duration{} : waits_.bulk;
+}
+
+/// Nothing that must be printed before it waits in front of it.
+bool Fold::is_head(std::size_t index) const {
+    const Block& block = entries_[index].block;
+    return std::none_of(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(index),
+                        [&](const Entry& earlier) {
+                            return goes_to_output(earlier.block.stream) ==
+                                       goes_to_output(block.stream) &&
+                                   earlier.block.ranks.intersects(block.ranks);
+                        });
+}
+
+Fold::Joined Fold::join(std::size_t index) const {
+    const Entry& first = entries_[index];
+    Joined joined{{index}, first.block.ranks, first.block.text.size()};
+    if (!first.foldable) return joined;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        const Entry& other = entries_[i];
+        if (i == index || !other.foldable || !same_place(first.block, other.block)) continue;
+        std::size_t length = agreement(first.block, other.block);
+        if (length == 0 || !is_head(i)) continue;
+        joined.entries.push_back(i);
+        joined.ranks.insert(other.block.ranks);
+        joined.length = std::min(joined.length, length);
+    }
+    std::ranges::sort(joined.entries);
+    return joined;
+}
+
+Block Fold::take(const Joined& joined) {
+    Block whole;
+    for (std::size_t i : joined.entries) whole.settled |= is_bulk(entries_[i].block);
+    for (auto i = joined.entries.rbegin(); i != joined.entries.rend(); ++i) {
+        Block& part = entries_[*i].block;
+        bytes_ -= joined.length;
+        whole.stream = part.stream;
+        whole.cell = part.cell;
+        if (part.text.size() > joined.length) {
+            whole.text = part.text.substr(0, joined.length);
+            part.text.erase(0, joined.length);
+        } else {
+            whole.text = std::move(part.text);
+            entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(*i));
+        }
+    }
+    whole.ranks = joined.ranks;
+    return whole;
+}
+
+std::vector<Block> Fold::take_due(const RankSet& everybody, Clock::time_point now) {
+    std::vector<Block> due;
+    for (std::size_t i = 0; i < entries_.size();) {
+        const Entry& entry = entries_[i];
+        bool waited = now - wait(entry) >= entry.since;
+        bool bulk = is_bulk(entry.block);
+        if ((!waited && !bulk) || !is_head(i)) {
+            ++i;
+            continue;
+        }
+        Joined joined = join(i);
+        if (!waited && joined.ranks != everybody) {
+            ++i;
+            continue;
+        }
+        if (bulk && entry.foldable && joined.ranks != everybody) alone_.insert(joined.ranks);
+        std::size_t behind = joined.entries.front();
+        due.push_back(take(joined));
+        i = behind;  // what stood behind these may be at the head now
+    }
+    return due;
+}
+
+std::vector<Block> Fold::take_all() {
+    std::vector<Block> all;
+    std::unordered_multimap<std::size_t, std::size_t> foldable;  // hash of the text: place in `all`
+    for (Entry& entry : entries_) {
+        Block& block = entry.block;
+        if (entry.foldable) {
+            std::size_t hash = std::hash<std::string>{}(block.text);
+            auto [begin, end] = foldable.equal_range(hash);
+            auto equal = std::find_if(begin, end, [&](const auto& candidate) {
+                const Block& other = all[candidate.second];
+                return same_place(other, block) && other.text == block.text &&
+                       !other.ranks.intersects(block.ranks);
+            });
+            if (equal != end) {
+                all[equal->second].ranks.insert(block.ranks);
+                continue;
+            }
+            foldable.emplace(hash, all.size());
+        }
+        all.push_back(std::move(block));
+    }
+    entries_.clear();
+    bytes_ = 0;
+    return all;
+}
+
+}  // namespace mpirepl

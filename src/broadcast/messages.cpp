@@ -1,0 +1,178 @@
+#include "broadcast/messages.h"
+
+#include <concepts>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+// A message is a magic byte, its index in Message, the epoch, then its fields in order: numbers as
+// they lie in memory (ranks of one job share a byte order), strings and lists behind their length.
+// One function, `fields`, lists the fields of each type for both directions.
+
+namespace mpirepl {
+namespace {
+
+constexpr std::uint8_t magic = 0xb7;
+
+template <typename T>
+concept Number = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+
+class Writer {
+ public:
+    template <typename... Ts>
+    void operator()(const Ts&... values) {
+        (put(values), ...);
+    }
+    std::string take() { return std::move(bytes_); }
+
+ private:
+    template <Number T>
+    void put(const T& value) {
+        bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    void put_size(std::size_t size) {
+        if (size > std::numeric_limits<std::uint32_t>::max()) throw WireError("too long to send");
+        put(static_cast<std::uint32_t>(size));
+    }
+    void put(const std::string& text) {
+        put_size(text.size());
+        bytes_ += text;
+    }
+    void put(const RankSet& ranks) {
+        put_size(ranks.ranges().size());
+        for (const RankSet::Range& range : ranks.ranges()) (*this)(range.first, range.last);
+    }
+    template <typename T>
+    void put(const std::vector<T>& list) {
+        put_size(list.size());
+        for (const T& item : list) fields(*this, const_cast<T&>(item));
+    }
+
+    std::string bytes_;
+};
+
+class Reader {
+ public:
+    explicit Reader(std::string_view bytes) : rest_(bytes) {}
+    template <typename... Ts>
+    void operator()(Ts&... values) {
+        (get(values), ...);
+    }
+    bool at_end() const { return rest_.empty(); }
+
+ private:
+    std::string_view take(std::size_t size) {
+        if (size > rest_.size()) throw WireError("message is cut short");
+        std::string_view taken = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return taken;
+    }
+    template <Number T>
+    void get(T& value) {
+        std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    }
+    void get(bool& value) {
+        std::uint8_t byte = 0;
+        get(byte);
+        if (byte > 1) throw WireError("truth value out of range");
+        value = byte != 0;
+    }
+    void get(Stream& stream) {
+        std::uint8_t byte = 0;
+        get(byte);
+        if (byte > static_cast<std::uint8_t>(last_stream)) throw WireError("unknown stream");
+        stream = static_cast<Stream>(byte);
+    }
+    void get(Cell::Kind& kind) {
+        std::uint8_t byte = 0;
+        get(byte);
+        if (byte > static_cast<std::uint8_t>(Cell::Kind::finalize))
+            throw WireError("unknown kind of cell");
+        kind = static_cast<Cell::Kind>(byte);
+    }
+    /// The length of a list whose items take at least `item_size` bytes each.
+    std::size_t get_size(std::size_t item_size) {
+        std::uint32_t size = 0;
+        get(size);
+        if (size > rest_.size() / item_size) throw WireError("length exceeds the message");
+        return size;
+    }
+    void get(std::string& text) { text = take(get_size(1)); }
+    void get(RankSet& ranks) {
+        long long after = 0;  // ranges ascend and do not touch
+        ranks = {};
+        for (std::size_t count = get_size(2 * sizeof(int)); count > 0; --count) {
+            int first = 0;
+            int last = 0;
+            (*this)(first, last);
+            if (first < after || last < first) throw WireError("ranks are not in order");
+            ranks.insert(RankSet::range(first, last));
+            after = last + 2LL;
+        }
+    }
+    template <typename T>
+    void get(std::vector<T>& list) {
+        list.clear();
+        for (std::size_t count = get_size(1); count > 0; --count)
+            fields(*this, list.emplace_back());
+    }
+
+    std::string_view rest_;
+};
+
+void fields(auto& io, Block& b) { io(b.ranks, b.stream, b.cell, b.settled, b.text); }
+void fields(auto& io, Timing& t) {
+    io(t.least, t.most, t.sum, t.least_rank, t.most_rank, t.ranks);
+}
+void fields(auto& io, Outcome& o) { io(o.ranks, o.failed, o.exited, o.status, o.timings); }
+void fields(auto& io, Cell& c) {
+    io(c.kind, c.number, c.targets, c.fold, c.echo, c.timed, c.flags, c.name, c.source,
+       c.shown);
+}
+void fields(auto& io, Report& r) {
+    io(r.cell, r.streaming, r.blocks);
+    fields(io, r.outcome);
+}
+void fields(auto& io, Credit& c) { io(c.bytes); }
+void fields(auto& io, StreamNow& s) { io(s.cell); }
+void fields(auto& /*io*/, CloseOutput& /*nothing*/) {}
+
+template <std::size_t Index = 0>
+Message read_body(std::size_t index, Reader& reader) {
+    if constexpr (Index < std::variant_size_v<Message>) {
+        if (index != Index) return read_body<Index + 1>(index, reader);
+        std::variant_alternative_t<Index, Message> message;
+        fields(reader, message);
+        return message;
+    } else {
+        throw WireError("unknown message");
+    }
+}
+
+}  // namespace
+
+std::string encode(const Message& message, unsigned epoch) {
+    Writer writer;
+    writer(magic, static_cast<std::uint8_t>(message.index()), epoch);
+    std::visit(
+        [&](const auto& body) {
+            fields(writer, const_cast<std::remove_cvref_t<decltype(body)>&>(body));
+        },
+        message);
+    return writer.take();
+}
+
+Message decode(std::string_view bytes, unsigned epoch) {
+    Reader reader(bytes);
+    std::uint8_t first = 0;
+    std::uint8_t index = 0;
+    unsigned sent_in = 0;
+    reader(first, index, sent_in);
+    if (first != magic) throw WireError("not a message");
+    if (sent_in != epoch) throw WireError("message of another epoch");
+    Message message = read_body(index, reader);
+    if (!reader.at_end()) throw WireError("bytes after the message");
+    return message;
+}
+
+}  // namespace mpirepl

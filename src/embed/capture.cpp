@@ -1,0 +1,133 @@
+#include "embed/capture.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+#include <vector>
+
+namespace mpirepl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int pipe_size = 1 << 20;
+constexpr std::size_t read_size = 256 * 1024;
+constexpr std::size_t small_read = 32 * 1024;  // after less than that, let more come together
+constexpr auto breath = 1ms;
+constexpr auto silence = 1s;
+
+}  // namespace
+
+Capture::Capture() {
+    std::fflush(nullptr);
+    for (Source source : {out, err}) {
+        int fd = source == out ? STDOUT_FILENO : STDERR_FILENO;
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0)
+            throw std::system_error(errno, std::generic_category(), "pipe");
+        read_ends_[source] = Fd(ends[0]);
+        Fd write_end(ends[1]);
+        ::fcntl(write_end.get(), F_SETPIPE_SZ, pipe_size);  // less will do where this is refused
+        real_[source] = duplicate(fd);
+        ::dup2(write_end.get(), fd);
+    }
+    // Whole lines at once from C as well, so that they keep their place among Python's.
+    std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+}
+
+Capture::~Capture() { give_back(); }
+
+void Capture::give_back() {
+    std::fflush(stdout);
+    ::dup2(real_stdout(), STDOUT_FILENO);
+    ::dup2(real_stderr(), STDERR_FILENO);
+}
+
+void Capture::start(boost::asio::io_context& io, Lines lines) {
+    lines_ = std::move(lines);
+    for (Source source : {out, err}) {
+        Pipe& pipe = pipes_[source];
+        pipe.read_end = std::make_unique<boost::asio::posix::stream_descriptor>(
+            io, read_ends_[source].release());
+        pipe.read_end->non_blocking(true);
+        pipe.breather = std::make_unique<boost::asio::steady_timer>(io);
+        await(source);
+    }
+}
+
+void Capture::await(Source source) {
+    Pipe& pipe = pipes_[source];
+    if (pipe.waiting || paused_ || !pipe.read_end->is_open()) return;
+    pipe.waiting = true;
+    pipe.read_end->async_wait(
+        boost::asio::posix::descriptor_base::wait_read,
+        [this, source, &pipe](boost::system::error_code error) {
+            pipe.waiting = false;
+            if (error || paused_) return;
+            if (read_some(source) >= small_read) {
+                await(source);
+                return;
+            }
+            pipe.waiting = true;
+            pipe.breather->expires_after(breath);
+            pipe.breather->async_wait([this, source, &pipe](boost::system::error_code stopped) {
+                pipe.waiting = false;
+                if (!stopped) await(source);
+            });
+        });
+}
+
+std::size_t Capture::read_some(Source source) {
+    static thread_local std::vector<char> buffer(read_size);
+    Pipe& pipe = pipes_[source];
+    boost::system::error_code error;
+    std::size_t size = pipe.read_end->read_some(boost::asio::buffer(buffer), error);
+    if (error || size == 0) return 0;
+    pipe.last_read = Clock::now();
+    std::string lines;
+    pipe.assembler.feed({buffer.data(), size}, lines);
+    if (!lines.empty()) lines_(source, std::move(lines));
+    return size;
+}
+
+void Capture::drain(bool end_lines) {
+    for (Source source : {out, err}) {
+        // What other processes go on writing meanwhile may wait for its turn.
+        for (std::size_t size = 0; size < pipe_size;) {
+            std::size_t got = read_some(source);
+            if (got == 0) break;
+            size += got;
+        }
+        if (!end_lines) continue;
+        std::string lines;
+        pipes_[source].assembler.finish(lines);
+        if (!lines.empty()) lines_(source, std::move(lines));
+    }
+}
+
+void Capture::tick(Clock::time_point now) {
+    for (Source source : {out, err}) {
+        Pipe& pipe = pipes_[source];
+        if (!pipe.assembler.in_progress() || now - pipe.last_read < silence) continue;
+        std::string lines;
+        pipe.assembler.finish(lines);
+        if (!lines.empty()) lines_(source, std::move(lines));
+    }
+}
+
+void Capture::pause(bool paused) {
+    paused_ = paused;
+    if (paused) return;
+    await(out);
+    await(err);
+}
+
+void Capture::close_output() {
+    boost::system::error_code ignored;
+    pipes_[out].read_end->close(ignored);
+}
+
+}  // namespace mpirepl

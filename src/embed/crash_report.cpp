@@ -1,0 +1,92 @@
+#include "embed/crash_report.h"
+
+#include <fmt/format.h>
+#include <pybind11/pybind11.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+
+namespace mpirepl {
+namespace {
+
+namespace py = pybind11;
+
+struct Fault {
+    int signal;
+    const char* name;
+};
+constexpr std::array<Fault, 5> faults{{{SIGSEGV, "SIGSEGV"},
+                                       {SIGBUS, "SIGBUS"},
+                                       {SIGFPE, "SIGFPE"},
+                                       {SIGILL, "SIGILL"},
+                                       {SIGABRT, "SIGABRT"}}};
+
+// What the handler needs lies ready here: it may allocate nothing.
+struct Report {
+    pid_t process = 0;
+    int fd = -1;
+    std::array<char, 400> start{};  // "mpirepl: rank 3 on node7 died of "
+    std::array<struct sigaction, faults.size()> before{};
+} report;
+std::atomic<std::uint32_t> current_cell{0};
+
+void write_text(const char* text) {
+    std::size_t length = 0;
+    while (text[length] != '\0') ++length;
+    [[maybe_unused]] ssize_t written = ::write(report.fd, text, length);
+}
+
+void write_number(std::uint32_t number) {
+    std::array<char, 12> digits{};
+    std::size_t at = digits.size() - 1;
+    do {
+        digits[--at] = static_cast<char>('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    write_text(&digits[at]);
+}
+
+void on_fault(int signal) {
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+        if (faults[i].signal != signal) continue;
+        if (::getpid() == report.process) {  // a child that dies is its parent's business
+            write_text(report.start.data());
+            write_text(faults[i].name);
+            std::uint32_t cell = current_cell;
+            if (cell != 0) {
+                write_text(" in cell ");
+                write_number(cell);
+            }
+            write_text("; its Python stack:\n");
+        }
+        ::sigaction(signal, &report.before[i], nullptr);
+    }
+    ::raise(signal);
+}
+
+}  // namespace
+
+void install_crash_report(int rank, const std::string& host, int fd) {
+    report.process = ::getpid();
+    report.fd = fd;
+    std::string start = fmt::format("mpirepl: rank {} on {} died of ", rank, host);
+    start.copy(report.start.data(), report.start.size() - 1);
+    // faulthandler goes on to the handlers that were there; MPI's would print a C backtrace.
+    for (const Fault& fault : faults) std::signal(fault.signal, SIG_DFL);
+    py::gil_scoped_acquire gil;
+    py::module_ faulthandler = py::module_::import("faulthandler");
+    faulthandler.attr("disable")();
+    faulthandler.attr("enable")(py::arg("file") = fd);
+    struct sigaction action {};
+    action.sa_handler = on_fault;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_ONSTACK | SA_NODEFER;
+    for (std::size_t i = 0; i < faults.size(); ++i)
+        ::sigaction(faults[i].signal, &action, &report.before[i]);
+}
+
+void set_crash_report_cell(std::uint32_t cell) { current_cell = cell; }
+
+}  // namespace mpirepl

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace mpirepl {
+
+/// Lets a rank that dies of SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT say so first: rank, host,
+/// signal and cell in one line, then its Python stack (by faulthandler), all to `fd`, which is not
+/// captured. To be called on the main thread when Python runs; once.
+void install_crash_report(int rank, const std::string& host, int fd);
+
+/// The cell that a report names from now on; 0: none.
+void set_crash_report_cell(std::uint32_t cell);
+
+}  // namespace mpirepl

@@ -1,0 +1,124 @@
+#include "embed/interpreter.h"
+
+#include <pybind11/embed.h>
+#include <pybind11/stl.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.h"
+#include "embed/crash_report.h"
+#include "embed/environment.h"
+#include "embed/frozen.h"
+
+namespace mpirepl {
+namespace {
+
+namespace py = pybind11;
+
+constexpr const char* source_tree_variable = "MPIREPL_SOURCE";
+
+/// Owns a PyConfig and turns the errors of its functions into UserError.
+class Config {
+ public:
+    Config() { PyConfig_InitPythonConfig(&config_); }
+    ~Config() { PyConfig_Clear(&config_); }
+    Config(const Config&) = delete;
+    Config& operator=(const Config&) = delete;
+
+    void set_arguments(const std::vector<std::string>& arguments) {
+        std::vector<char*> argv;
+        argv.reserve(arguments.size());
+        for (const std::string& argument : arguments)
+            argv.push_back(const_cast<char*>(argument.c_str()));
+        check(PyConfig_SetBytesArgv(&config_, static_cast<Py_ssize_t>(argv.size()), argv.data()));
+    }
+    void set_executable(const std::string& path) {
+        check(PyConfig_SetBytesString(&config_, &config_.program_name, path.c_str()));
+        check(PyConfig_SetBytesString(&config_, &config_.executable, path.c_str()));
+    }
+    void initialize() { check(Py_InitializeFromConfig(&config_)); }
+
+ private:
+    static void check(PyStatus status) {
+        if (PyStatus_IsExit(status)) throw UserError("", status.exitcode);
+        if (PyStatus_Exception(status))
+            throw UserError(std::string("Python cannot start: ") +
+                                (status.err_msg != nullptr ? status.err_msg : "no reason given"),
+                            1);
+    }
+
+    PyConfig config_;
+};
+
+void flush_c_output() { std::fflush(stdout); }
+
+}  // namespace
+
+Interpreter::Interpreter(const std::vector<std::string>& arguments,
+                         const std::optional<std::string>& path0) {
+    // gfortran's runtime reads this when it is loaded: its output keeps its place among Python's.
+    ::setenv("GFORTRAN_UNBUFFERED_PRECONNECTED", "y", 0);
+    const char* source_tree = std::getenv(source_tree_variable);
+    if (source_tree == nullptr) PyImport_FrozenModules = frozen_modules;
+    std::string python = user_python();
+    std::vector<std::string> argv{python};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    Config config;
+    config.set_arguments(argv);
+    config.set_executable(python);
+    config.initialize();
+    if (source_tree != nullptr)
+        py::module_::import("sys").attr("path").attr("insert")(0, source_tree);
+    py::module_::import("mpirepl._start").attr("start")(path0);
+    PyEval_SaveThread();
+}
+
+Outcome Interpreter::run(const Cell& cell) {
+    set_crash_report_cell(cell.number);
+    pid_t process = ::getpid();
+    Outcome outcome{.ranks = 1};
+    {
+        py::gil_scoped_acquire gil;
+        py::object ended = py::module_::import("mpirepl._run")
+                               .attr("run")(static_cast<int>(cell.kind), cell.targets.to_string(), cell.name,
+                                            py::bytes(cell.source), py::bytes(cell.shown),
+                                            cell.flags, cell.echo, cell.timed);
+        auto [status, exited, timings] =
+            ended.cast<std::tuple<int, bool, std::vector<std::pair<int, double>>>>();
+        outcome.status = status;
+        outcome.exited = exited ? 1 : 0;
+        outcome.failed = !exited && status != 0 ? 1 : 0;
+        for (auto [rank, seconds] : timings)
+            outcome.timings.push_back({.least = seconds,
+                                       .most = seconds,
+                                       .sum = seconds,
+                                       .least_rank = rank,
+                                       .most_rank = rank,
+                                       .ranks = 1});
+    }
+    flush_c_output();
+    // A child that a cell has forked, and that has come to the cell's end, must not go on as a rank.
+    if (::getpid() != process) ::_exit(outcome.status);
+    return outcome;
+}
+
+void Interpreter::handle_signals() {
+    py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() == 0) return;
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
+        PyErr_Clear();
+    else
+        PyErr_WriteUnraisable(nullptr);
+}
+
+Outcome Interpreter::finalize() {
+    PyGILState_Ensure();
+    int status = Py_FinalizeEx() < 0 ? 120 : 0;
+    flush_c_output();
+    return {.ranks = 1, .failed = status != 0 ? 1U : 0U, .status = status};
+}
+
+}  // namespace mpirepl

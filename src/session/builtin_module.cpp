@@ -1,0 +1,80 @@
+#include "session/builtin_module.h"
+
+#include <pybind11/embed.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/targets.h"
+#include "console/cell_splitter.h"
+#include "embed/foreign_mpi.h"
+
+namespace mpirepl {
+namespace {
+
+namespace py = pybind11;
+
+const World* world = nullptr;
+Relay* relay = nullptr;
+Display* display = nullptr;
+
+RankSet targets_of(const std::string& spec) {
+    try {
+        return parse_targets(spec, world->size());
+    } catch (const UserError& error) {
+        throw py::value_error(error.what());
+    }
+}
+
+std::vector<py::bytes> statements(const std::string& text) {
+    CellSplitter splitter(PY_VERSION_HEX >= 0x030C0000);
+    splitter.feed(text);
+    splitter.finish();
+    std::vector<py::bytes> all;
+    while (auto statement = splitter.next()) all.emplace_back(*statement);
+    return all;
+}
+
+std::optional<std::string> unless_empty(std::string text) {
+    return text.empty() ? std::nullopt : std::optional(std::move(text));
+}
+
+}  // namespace
+
+// The few primitives that the Python package stands on; it says what they mean to a user.
+PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
+    module.attr("rank") = world->rank();
+    module.attr("size") = world->size();
+    module.attr("version") = MPIREPL_VERSION;
+    module.def("emit", [](int stream, const std::string& text) {
+        relay->write(static_cast<Stream>(stream), text + '\n');
+    });
+    module.def("mpi_library", own_mpi_library);
+    module.def("foreign_mpi_of",
+               [](const std::string& file) { return unless_empty(foreign_mpi_of(file)); });
+    module.def("foreign_mpi_loaded", [] { return unless_empty(foreign_mpi_loaded()); });
+    module.def("parse_targets",
+               [](const std::string& spec) { return targets_of(spec).to_string(); });
+    module.def("ranks",
+               [](const std::string& spec) { return py::tuple(py::cast(targets_of(spec).ranks())); });
+    module.def("count", [](const std::string& spec) { return targets_of(spec).count(); });
+    module.def("statements", statements);
+    // Rank 0 only:
+    module.def("say", [](std::string line, bool to_stderr) {
+        display->say(std::move(line), to_stderr);
+    });
+    module.def("show_error", [](const std::string& spec, std::string text) {
+        display->show({.ranks = targets_of(spec), .stream = Stream::error, .text = std::move(text)});
+    });
+}
+
+void connect_builtin_module(const World& the_world, Relay* the_relay, Display* the_display) {
+    world = &the_world;
+    relay = the_relay;
+    display = the_display;
+}
+
+}  // namespace mpirepl

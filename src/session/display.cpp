@@ -1,0 +1,87 @@
+#include "session/display.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+namespace mpirepl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Fold::Waits root_waits{.error = 50ms, .output = 50ms, .bulk = 1s};
+
+bool is_exit(const Block& block) {
+    return block.stream == Stream::exit_status || block.stream == Stream::exit_message;
+}
+
+}  // namespace
+
+Display::Display(const World& world, Agent& agent, Capture& capture, Printer& printer)
+    : Relay(world, agent, capture, root_waits), printer_(printer) {
+    printer_.attach(agent_.io());
+}
+
+void Display::dispatch(Cell cell) {
+    auto bytes = agent_.encoded(cell);
+    agent_.post([this, cell = std::move(cell), bytes = std::move(bytes)]() mutable {
+        announced_streaming_ = false;
+        start_cell(std::move(cell), bytes);
+    });
+}
+
+void Display::say(std::string line, bool to_stderr) {
+    agent_.post([this, line = std::move(line), to_stderr] { printer_.say(line, to_stderr); });
+}
+
+void Display::show(Block block) {
+    agent_.post([this, block = std::move(block)] { printer_.print({block}); });
+}
+
+void Display::give_on(Report&& report) {
+    std::vector<Block>& blocks = report.blocks;
+    auto exits = std::ranges::stable_partition(blocks, std::not_fn(is_exit));
+    exits_.insert(exits_.end(), std::move_iterator(exits.begin()), std::move_iterator(exits.end()));
+    blocks.erase(exits.begin(), exits.end());
+    bool ended = report.outcome.ranks > 0 && !collector_.running();
+    if (ended) finish_cell(blocks);
+    if (!report.streaming) sort_for_display(blocks);
+    printer_.print(blocks);
+    if (!ended) return;
+    const Outcome& outcome = collector_.outcome();
+    finished_.put({.outcome = outcome,
+                   .all_exited = outcome.exited == outcome.ranks,
+                   .output_failure = printer_.failure()});
+}
+
+void Display::finish_cell(std::vector<Block>& blocks) {
+    const Outcome& outcome = collector_.outcome();
+    bool all_exited = outcome.exited == outcome.ranks;
+    for (Block& exit : exits_) {
+        if (all_exited && exit.stream == Stream::exit_status) continue;
+        if (!all_exited) exit.text.insert(0, "SystemExit: ");
+        blocks.push_back(std::move(exit));
+    }
+    exits_.clear();
+}
+
+void Display::on_turn(Clock::time_point now) {
+    Relay::on_turn(now);
+    if (!announced_streaming_ && !collector_.holding()) {
+        announced_streaming_ = true;
+        if (collector_.running())
+            pass_down(agent_.encoded(StreamNow{.cell = collector_.cell()}));
+    }
+    if (printer_.failure() != 0 && !output_failed_) {
+        output_failed_ = true;
+        printer_.say(fmt::format("mpirepl: standard output cannot be written: {}",
+                                 std::strerror(printer_.failure())),
+                     true);
+        pass_down(agent_.encoded(CloseOutput{}));
+        close_output();
+    }
+}
+
+}  // namespace mpirepl

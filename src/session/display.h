@@ -1,0 +1,47 @@
+#pragma once
+
+#include <vector>
+
+#include "console/printer.h"
+#include "session/relay.h"
+
+namespace mpirepl {
+
+/// Rank 0: sends cells out and prints what has been gathered.
+class Display : public Relay {
+ public:
+    struct Finished {
+        Outcome outcome;
+        bool all_exited = false;  ///< SystemExit on every rank of the cell
+        int output_failure = 0;   ///< errno of a write to standard output that failed
+    };
+
+    Display(const World& world, Agent& agent, Capture& capture, Printer& printer);
+
+    // For the main thread:
+    /// Sends the cell to all ranks, to this one's next_cell() too if it is among the targets.
+    void dispatch(Cell cell);
+    /// How the cell ended; none when a signal came in first.
+    std::optional<Finished> wait_finished() { return finished_.wait(); }
+    /// A line of the session itself.
+    void say(std::string line, bool to_stderr);
+    /// Blocks that no rank has sent, such as a SyntaxError of the cell.
+    void show(Block block);
+
+    int world_size() const { return world_.size(); }
+
+    void on_turn(Clock::time_point now) override;
+
+ private:
+    void give_on(Report&& report) override;
+    std::size_t backlog() const override { return Relay::backlog() + printer_.waiting(); }
+    void finish_cell(std::vector<Block>& blocks);
+
+    Printer& printer_;
+    Mailbox<Finished> finished_;
+    std::vector<Block> exits_;  ///< their wording depends on whether all ranks exit
+    bool announced_streaming_ = true;
+    bool output_failed_ = false;
+};
+
+}  // namespace mpirepl

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "base/cell.h"
+
+namespace mpirepl {
+
+/// What a piece of input has come to, and the cell to run if there is one.
+struct Prepared {
+    enum class Verdict { done, failed, syntax_error, quit, run };
+    Verdict verdict = Verdict::done;
+    Cell cell;
+};
+
+/// Rank 0's session object in Python (python/mpirepl/_session.py): it knows the magics, the
+/// targets and the history. For the main thread; takes the GIL itself.
+class PythonSession {
+ public:
+    PythonSession(const std::string& targets, const std::string& fold);
+    Prepared prepare(const std::string& text);
+    /// The cell that was prepared last has failed.
+    void note_failure();
+    /// Checks the syntax of a program before it is sent; shows the error if there is one.
+    static bool check(const Cell& program);
+};
+
+}  // namespace mpirepl

@@ -1,0 +1,158 @@
+#include "session/relay.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/mpi_error.h"
+
+namespace mpirepl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr long long window = 1 << 20;
+constexpr std::size_t backlog_limit = 1 << 20;
+
+// An inner rank waits briefly, so that rank 0 still has what a few levels of them let pass on the
+// screen within 100 ms.
+constexpr Fold::Waits inner_waits{.error = 10ms, .output = 15ms, .bulk = 1s};
+
+std::size_t text_bytes(const Report& report) {
+    std::size_t bytes = 0;
+    for (const Block& block : report.blocks) bytes += block.text.size();
+    return bytes;
+}
+
+template <typename... Functions>
+struct Overloaded : Functions... {
+    using Functions::operator()...;
+};
+
+}  // namespace
+
+Relay::Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits waits)
+    : world_(world),
+      capture_(capture),
+      agent_(agent),
+      collector_(waits, [this](Report&& report) { give_on(std::move(report)); }) {
+    capture_.start(agent_.io(), [this](Capture::Source source, std::string&& lines) {
+        Block block{.ranks = RankSet::single(world_.rank()),
+                    .stream = source == Capture::out ? Stream::standard_output
+                                                     : Stream::standard_error,
+                    .cell = collector_.cell(),
+                    .text = std::move(lines)};
+        Report report{.cell = collector_.cell()};
+        report.blocks.push_back(std::move(block));
+        collector_.add(std::move(report), Clock::now());
+    });
+}
+
+void Relay::write(Stream stream, std::string text) {
+    agent_.post([this, stream, text = std::move(text)]() mutable {
+        capture_.drain(true);
+        Report report{.cell = collector_.cell()};
+        report.blocks.push_back({.ranks = RankSet::single(world_.rank()),
+                                 .stream = stream,
+                                 .cell = collector_.cell(),
+                                 .text = std::move(text)});
+        collector_.add(std::move(report), Clock::now());
+    });
+}
+
+void Relay::finish(Outcome outcome) {
+    agent_.post([this, outcome = std::move(outcome)]() mutable {
+        capture_.drain(true);
+        agent_.main_is_busy(false);
+        Report report{.cell = collector_.cell(), .outcome = std::move(outcome)};
+        collector_.add(std::move(report), Clock::now());
+    });
+}
+
+void Relay::on_message(int source, Message&& message,
+                       const std::shared_ptr<const std::string>& bytes) {
+    std::visit(Overloaded{
+                   [&](Cell&& cell) { start_cell(std::move(cell), bytes); },
+                   [&](Report&& report) {
+                       if (std::size_t size = text_bytes(report)) owed_.emplace_back(source, size);
+                       collector_.add(std::move(report), Clock::now());
+                   },
+                   [&](Credit&& credit) { on_credit(credit.bytes); },
+                   [&](StreamNow&& now) {
+                       pass_down(bytes);
+                       collector_.stream(now.cell);
+                   },
+                   [&](CloseOutput&&) {
+                       pass_down(bytes);
+                       close_output();
+                   },
+               },
+               std::move(message));
+}
+
+void Relay::pass_down(const std::shared_ptr<const std::string>& bytes) {
+    for (int child : world_.down().children()) agent_.send(child, bytes);
+}
+
+void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& bytes) {
+    pass_down(bytes);
+    capture_.drain(false);  // belongs to what was before
+    RankSet ranks = cell.targets.within(world_.up().subtree());
+    collector_.begin(cell.number, ranks, cell.fold, Clock::now());
+    finalizing_ = cell.kind == Cell::Kind::finalize;
+    bool mine = cell.targets.contains(world_.rank());
+    agent_.main_is_busy(mine);
+    if (mine) cells_.put(std::move(cell));
+}
+
+void Relay::on_turn(Clock::time_point now) {
+    capture_.tick(now);
+    collector_.tick(now);
+    bool full = backlog() >= backlog_limit;
+    if (full != paused_) capture_.pause(paused_ = full);
+    if (!full) grant_credit();
+    if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
+}
+
+void Relay::grant_credit() {
+    for (; !owed_.empty(); owed_.pop_front())
+        agent_.send(owed_.front().first,
+                    Credit{.bytes = static_cast<std::uint32_t>(owed_.front().second)});
+}
+
+void Relay::on_failure(const std::string& what) {
+    std::string line = fmt::format(
+        "mpirepl: rank {} on {} cannot go on, and ends the session: {}\n", world_.rank(),
+        world_.host(), what);
+    [[maybe_unused]] ssize_t written =
+        ::write(capture_.real_stderr(), line.data(), line.size());
+    PMPI_Abort(MPI_COMM_WORLD, 1);
+    ::_exit(1);
+}
+
+Uplink::Uplink(const World& world, Agent& agent, Capture& capture)
+    : Relay(world, agent, capture, inner_waits), window_(window) {}
+
+void Uplink::give_on(Report&& report) {
+    std::size_t bytes = text_bytes(report);
+    queued_ += bytes;
+    queue_.emplace_back(std::move(report), bytes);
+    send_queued();
+}
+
+std::size_t Uplink::backlog() const { return Relay::backlog() + queued_; }
+
+void Uplink::on_credit(std::size_t bytes) {
+    window_ += static_cast<long long>(bytes);
+    send_queued();
+}
+
+void Uplink::send_queued() {
+    for (; window_ > 0 && !queue_.empty(); queue_.pop_front()) {
+        auto& [report, bytes] = queue_.front();
+        agent_.send(world_.up().parent(), std::move(report));
+        window_ -= static_cast<long long>(bytes);
+        queued_ -= bytes;
+    }
+}
+
+}  // namespace mpirepl

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/cell.h"
+#include "base/mailbox.h"
+#include "broadcast/agent.h"
+#include "broadcast/collector.h"
+#include "embed/capture.h"
+
+namespace mpirepl {
+
+/// What the agent of a rank does: passes cells down the tree and to this rank's main thread,
+/// gathers what this rank and those below it print, and gives it on. Where to is up to the two
+/// derived classes: Uplink (to the parent) and Display (rank 0's printer).
+///
+/// Flow control: a rank may send its parent a window of text; what the parent has got rid of, it
+/// gives back as credit. Whoever has too much waiting stops reading what its own Python prints,
+/// which then blocks in its write.
+class Relay : public AgentListener {
+ public:
+    using Clock = Collector::Clock;
+
+    Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits waits);
+
+    void start() { agent_.start(*this); }
+    /// Waits until the answers to the finalizing cell have gone on, and ends the agent.
+    void join() { agent_.join(); }
+
+    // For any thread:
+    /// A block that this rank has written to `stream`, after all that it has printed before.
+    void write(Stream stream, std::string text);
+    /// This rank has run its part of the current cell.
+    void finish(Outcome outcome);
+
+    // For the main thread:
+    /// The next cell to run here; none when a signal came in.
+    std::optional<Cell> next_cell() { return cells_.wait(); }
+
+    void on_message(int source, Message&& message,
+                    const std::shared_ptr<const std::string>& bytes) override;
+    void on_turn(Clock::time_point now) override;
+    [[noreturn]] void on_failure(const std::string& what) override;
+
+ protected:
+    /// Text has been gathered here and may go on.
+    virtual void give_on(Report&& report) = 0;
+    /// Bytes of text that wait here.
+    virtual std::size_t backlog() const { return collector_.held_bytes(); }
+    virtual void on_credit(std::size_t /*bytes*/) {}
+
+    void pass_down(const std::shared_ptr<const std::string>& bytes);
+    void start_cell(Cell&& cell, const std::shared_ptr<const std::string>& bytes);
+    void close_output() { capture_.close_output(); }
+
+    const World& world_;
+    Capture& capture_;
+    Agent& agent_;
+    Collector collector_;
+    Mailbox<Cell> cells_;
+
+ private:
+    void grant_credit();
+
+    std::deque<std::pair<int, std::size_t>> owed_;  // child, bytes
+    bool paused_ = false;
+    bool finalizing_ = false;
+};
+
+/// Every rank but 0: what has been gathered goes to the parent.
+class Uplink : public Relay {
+ public:
+    Uplink(const World& world, Agent& agent, Capture& capture);
+
+ private:
+    void give_on(Report&& report) override;
+    std::size_t backlog() const override;
+    void on_credit(std::size_t bytes) override;
+    void send_queued();
+
+    std::deque<std::pair<Report, std::size_t>> queue_;  // with the bytes of its text
+    std::size_t queued_ = 0;
+    long long window_;
+};
+
+}  // namespace mpirepl

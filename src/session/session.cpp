@@ -1,0 +1,158 @@
+#include "session/session.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "base/error.h"
+#include "base/targets.h"
+#include "embed/capture.h"
+#include "embed/crash_report.h"
+#include "embed/interpreter.h"
+#include "session/builtin_module.h"
+#include "session/display.h"
+#include "session/program_file.h"
+#include "session/python_session.h"
+#include "session/root.h"
+
+namespace mpirepl {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The arguments with which python would run the same program.
+std::vector<std::string> python_arguments(const SessionOptions& options) {
+    std::vector<std::string> arguments = options.python;
+    if (options.program == Cell::Kind::command) arguments.emplace_back("-c");
+    if (options.program == Cell::Kind::module) arguments.emplace_back("-m");
+    if (options.program != Cell::Kind::cell) arguments.push_back(options.name);
+    arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
+    return arguments;
+}
+
+/// What python puts first in sys.path.
+std::string first_in_path(const SessionOptions& options) {
+    std::error_code error;
+    if (options.program == Cell::Kind::module) return fs::current_path(error).string();
+    if (options.program != Cell::Kind::script) return {};
+    fs::path file = fs::canonical(options.name, error);
+    if (error) file = fs::absolute(options.name);
+    bool is_package = fs::is_directory(file) || file.extension() == ".zip" ||
+                      file.extension() == ".pyz";
+    return is_package ? options.name : file.parent_path().string();
+}
+
+/// Where rank 0's own cells come from: what was standard input. The cells see its end instead.
+Fd take_standard_input() {
+    Fd input = duplicate(STDIN_FILENO);
+    Fd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    ::dup2(nothing.get(), STDIN_FILENO);
+    return input;
+}
+
+Fd open_output(const SessionOptions& options, const Capture& capture) {
+    if (!options.output_file) return reopen_for_writing(capture.real_stdout());
+    Fd file(::open(options.output_file->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!file)
+        throw UserError(
+            fmt::format("-o {}: {}", *options.output_file, std::strerror(errno)));
+    return file;
+}
+
+/// Runs what rank 0 sends until it sends the end.
+void follow(Relay& relay, Interpreter& interpreter) {
+    while (true) {
+        std::optional<Cell> cell = relay.next_cell();
+        if (!cell) {
+            interpreter.handle_signals();
+            continue;
+        }
+        bool last = cell->kind == Cell::Kind::finalize;
+        relay.finish(last ? interpreter.finalize() : interpreter.run(*cell));
+        if (last) return;
+    }
+}
+
+/// All that a session consists of on this rank, in the order in which it comes into being.
+class Rank {
+ public:
+    /// @throws UserError when this rank cannot begin
+    Rank(const World& world, const SessionOptions& options)
+        : options_(options), is_root_(world.rank() == 0), program_(program(world)), input_(input()), agent_(world) {
+        if (is_root_) {
+            printer_ = std::make_unique<Printer>(open_output(options, capture_),
+                                                 reopen_for_writing(capture_.real_stderr()));
+            auto display = std::make_unique<Display>(world, agent_, capture_, *printer_);
+            display_ = display.get();
+            relay_ = std::move(display);
+        } else {
+            relay_ = std::make_unique<Uplink>(world, agent_, capture_);
+        }
+        connect_builtin_module(world, relay_.get(), display_);
+        interpreter_.emplace(python_arguments(options), first_in_path(options));
+        install_crash_report(world.rank(), world.host(), capture_.real_stderr());
+    }
+
+    int run() {
+        int status = 0;
+        relay_->start();
+        if (is_root_)
+            status = Root(*display_, *interpreter_, options_).run(program_, std::move(input_));
+        else
+            follow(*relay_, *interpreter_);
+        relay_->join();
+        return status;
+    }
+
+ private:
+    Cell program(const World& world) const {
+        Cell program{.kind = options_.program, .name = options_.name};
+        if (program.kind == Cell::Kind::command) {
+            program.name = "<string>";
+            program.source = options_.name + '\n';
+        }
+        if (is_root_ && program.kind == Cell::Kind::script)
+            program = read_program_file(options_.name);
+        program.targets = parse_targets(options_.targets, world.size());
+        return program;
+    }
+    Fd input() const {
+        if (options_.program != Cell::Kind::cell && !options_.cells_afterwards) return {};
+        Fd taken = take_standard_input();
+        return is_root_ ? std::move(taken) : Fd();
+    }
+
+    const SessionOptions& options_;
+    bool is_root_;
+    Cell program_;
+    Fd input_;
+    Agent agent_;  // outlives all that waits in its io_context
+    Capture capture_;
+    std::unique_ptr<Printer> printer_;
+    std::unique_ptr<Relay> relay_;
+    Display* display_ = nullptr;
+    std::optional<Interpreter> interpreter_;
+};
+
+}  // namespace
+
+int run_session(const World& world, const SessionOptions& options) {
+    std::optional<UserError> problem;
+    std::unique_ptr<Rank> rank;
+    try {
+        rank = std::make_unique<Rank>(world, options);
+    } catch (const UserError& error) {
+        problem = error;
+    }
+    world.agree(problem);
+    return rank->run();
+}
+
+}  // namespace mpirepl

@@ -1,0 +1,1 @@
+print(__package__, __spec__.name)

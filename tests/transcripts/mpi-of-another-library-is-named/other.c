@@ -1,0 +1,4 @@
+int other_mpi(void)
+{
+    return 12;
+}

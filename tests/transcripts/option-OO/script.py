@@ -1,0 +1,3 @@
+"""Docstring."""
+import sys
+print(__doc__, sys.flags.optimize)

@@ -1,0 +1,3 @@
+subroutine hello()
+    write (*, *) 'hello from Fortran'
+end subroutine hello

@@ -1,0 +1,4 @@
+import atexit
+import sys
+atexit.register(print, "goodbye")
+sys.exit(3)

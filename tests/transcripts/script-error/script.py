@@ -1,0 +1,4 @@
+def divide(x):
+    return x / 0
+
+divide(1)

@@ -1,0 +1,2 @@
+%targets 0
+print(1)

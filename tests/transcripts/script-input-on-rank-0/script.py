@@ -1,0 +1,4 @@
+try:
+    print("got", input())
+except EOFError:
+    print("got nothing")

@@ -1,0 +1,2 @@
+import mpirepl
+print("rank", mpirepl.rank)
