@@ -32,7 +32,7 @@ def text(error: BaseException) -> str:
     """Return the whole traceback with its chained exceptions."""
     shown = traceback.TracebackException.from_exception(error, compact=True)
     _drop_host_frames(shown)
-    return "".join(shown.format())
+    return "".join(shown.format()).rstrip("\n")
 
 
 def _is_host(file: str) -> bool:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/line_assembler.h"
 #include "base/targets.h"
 #include "console/cell_splitter.h"
 #include "embed/foreign_mpi.h"
@@ -50,7 +51,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.attr("size") = world->size();
     module.attr("version") = MPIREPL_VERSION;
     module.def("emit", [](int stream, const std::string& text) {
-        relay->write(static_cast<Stream>(stream), text + '\n');
+        relay->write(static_cast<Stream>(stream), clean_text(text) + '\n');
     });
     module.def("mpi_library", own_mpi_library);
     module.def("foreign_mpi_of",
@@ -66,8 +67,10 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.def("say", [](std::string line, bool to_stderr) {
         display->say(std::move(line), to_stderr);
     });
-    module.def("show_error", [](const std::string& spec, std::string text) {
-        display->show({.ranks = targets_of(spec), .stream = Stream::error, .text = std::move(text)});
+    module.def("show_error", [](const std::string& spec, const std::string& text) {
+        display->show({.ranks = targets_of(spec),
+                       .stream = Stream::error,
+                       .text = clean_text(text) + '\n'});
     });
 }
 

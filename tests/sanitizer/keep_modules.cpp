@@ -2,4 +2,4 @@
 // until the end, so that the checker can name the frames in them and lsan.supp applies.
 #include <dlfcn.h>
 
-int dlclose(void* /*handle*/) noexcept { return 0; }
+[[gnu::visibility("default")]] int dlclose(void* /*handle*/) noexcept { return 0; }

@@ -338,6 +338,12 @@ def choose(patterns: list[str]) -> list[Path]:
     return [path for path in there if any(fnmatch.fnmatch(path.name, name) for name in wanted)]
 
 
+def stop(number: int, frame: object) -> None:
+    """End on a signal, but only once: `timeout` sends it twice."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> int:
     """Run what the command line names; 1 when any of it failed."""
     parser = argparse.ArgumentParser(description="Run the transcripts.")
@@ -352,7 +358,7 @@ def main() -> int:
     if args.update and not args.names:
         parser.error("--update needs the names of those to rewrite")
     sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, stop)
     directories = choose(args.names) * args.repeat
     count = dict.fromkeys(("passed", "failed", "skipped"), 0)
     with (
