@@ -10,7 +10,7 @@ comm.size            # ... and with %fold on once for all ranks that have the sa
 a = np.arange(6) + 6 * comm.rank
 %targets 2-5
 a = np.arange(5) + 5 * comm.rank + 2
-a.sum()
+a
 %targets all
 a.size               # six numbers on two ranks, five on four: 0, 1, ... 31 in all
 psum(a)              # talks MPI among the ranks; the sum of 0 ... 31 is 496

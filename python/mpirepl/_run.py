@@ -13,6 +13,7 @@ CELL, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
 VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/block.h
 
 TOP_LEVEL_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_COMPOUND = frozenset(b"async class def for if match try while with".split())
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 initial_names = frozenset(vars(__main__))
@@ -79,6 +80,9 @@ def compile_cell(source: bytes, name: str, flags: int, echo: bool) -> list[CodeT
     if _compiled and _compiled[0] == source and _compiled[1] == name:
         return _compiled[2]
     flags |= TOP_LEVEL_AWAIT
+    if echo and _is_simple(source):
+        _compiled = (source, name, [compile(source, name, "single", flags, True)])
+        return _compiled[2]
     tree = compile(source, name, "exec", flags | _ast.PyCF_ONLY_AST, True)
     codes = []
     last = tree.body[-1] if tree.body else None
@@ -91,6 +95,15 @@ def compile_cell(source: bytes, name: str, flags: int, echo: bool) -> list[CodeT
         codes.append(compile(_ast.Interactive([last]), name, "single", flags, True))
     _compiled = (source, name, codes)
     return codes
+
+
+def _is_simple(source: bytes) -> bool:
+    """Tell whether a cell is one simple statement, which Python itself compiles "single"."""
+    return (
+        source.find(b"\n") == len(source) - 1
+        and b";" not in source
+        and source.split(maxsplit=1)[0].rstrip(b":(") not in _COMPOUND
+    )
 
 
 def _ends_in_semicolon(source: bytes, last: _ast.Expr) -> bool:

@@ -106,7 +106,7 @@ class Session:
                 self.flags |= code.co_flags & _FUTURE
         except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError) as error:
             entry.failed = True
-            _check.show(error, name, plan.targets)
+            _check.show(error, text, name, plan.targets)
             return (SYNTAX_ERROR,)
         ranks = _mpirepl.count(plan.targets)
         fold = self.fold == "on" or (self.fold == "auto" and ranks >= FOLD_FROM)
@@ -256,7 +256,7 @@ session: Session | None = None
 def begin(targets: str, fold: str) -> None:
     """Begin the session of this process, on rank 0."""
     global session
-    session = Session(targets, fold)
+    session = Session(_mpirepl.parse_targets(targets), fold)
 
 
 def say(text: str) -> None:

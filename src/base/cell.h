@@ -18,7 +18,8 @@ struct Cell {
         finalize,  ///< end Python; its last output is an answer like any other
     };
     Kind kind = Kind::cell;
-    std::uint32_t number = 0;
+    std::uint32_t sequence = 0;  ///< counts all that is sent; reports name it
+    std::uint32_t number = 0;    ///< as the user counts
     RankSet targets;
     bool fold = false;
     bool echo = false;

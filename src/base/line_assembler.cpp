@@ -9,7 +9,7 @@
 namespace mpirepl {
 namespace {
 
-constexpr std::size_t max_line = std::size_t{1} << 20;
+constexpr std::size_t max_line = std::size_t{4} << 20;
 constexpr std::size_t max_torn = 4096;  // a longer sequence without an end is none
 
 unsigned char byte_at(std::string_view text, std::size_t i) {

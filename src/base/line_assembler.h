@@ -14,7 +14,7 @@ namespace mpirepl {
 class LineAssembler {
   public:
     // Appends to lines each line that bytes finish, with its '\n'. A line in progress that does not
-    // fit into 1 MiB is reduced to what a terminal would still show of it; if that is still more
+    // fit into 4 MiB is reduced to what a terminal would still show of it; if that is still more
     // than half of it, it is cut there and becomes a line of its own.
     void feed(std::string_view bytes, std::string& lines);
 

@@ -2,37 +2,100 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <exception>
 
 namespace mpirepl {
 namespace {
 
 using namespace std::chrono_literals;
+using Duration = std::chrono::steady_clock::duration;
 
-constexpr auto spin = 200us;          // after the last event: a reply may be due
-constexpr auto lazy_spin = 20us;    // when only this rank's main thread is at work
-constexpr auto sending_nap = 50us;    // a transfer goes on in pieces
-constexpr auto long_idle = 500ms;     // from here on naps are long
-constexpr auto short_nap = 1ms;
-constexpr auto long_nap = 4ms;
+constexpr int nap_share = 8;         // a nap is this part of the time since the last event, but
+constexpr auto sending_nap = 50us;   // at most this while a transfer goes on in pieces,
+constexpr auto longest_nap = 1ms;    // this for a while,
+constexpr auto idle_nap = 4ms;       // and this in a session that has been idle
+constexpr auto idle_after = 500ms;   // for so long.
+constexpr auto spin = 20us;          // Before that a waiting main thread only yields,
+constexpr auto thread_nap = 200us;   // and the agent's thread leaves the core to the main thread.
+
+Duration nap_after(Duration idle, bool sending) {
+    Duration longest = sending ? sending_nap : idle < idle_after ? longest_nap : idle_nap;
+    return std::min<Duration>(idle / nap_share, longest);
+}
+
+/// @return false when a signal has ended the nap
+bool nap(Duration duration) {
+    auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+    timespec time{.tv_sec = 0, .tv_nsec = ns};
+    return ::nanosleep(&time, nullptr) == 0 || errno != EINTR;
+}
 
 }  // namespace
 
+Agent::~Agent() {
+    if (thread_.joinable()) thread_.join();
+}
+
 void Agent::start(AgentListener& listener) {
+    listener_ = &listener;
+    last_event_ = Clock::now();
+    ::prctl(PR_SET_TIMERSLACK, 1000);  // ns; naps are short, and threads inherit it
     // Signals are for the main thread: Python's handlers run there.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&all, fault);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this, &listener] { run(listener); });
+    thread_ = std::thread([this] { run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void Agent::join() {
-    if (thread_.joinable()) thread_.join();
+void Agent::run() {
+    while (true) {
+        Duration pause = idle_nap;  // the main thread does the work: look again later
+        if (std::unique_lock lock(mutex_, std::try_to_lock); lock) {
+            if (ended()) return;
+            pause = turn() ? Duration::zero()
+                           : std::max<Duration>(nap_after(since_last_event(), channel_.sending()),
+                                                thread_nap);
+        }
+        if (pause > Duration::zero()) nap(pause);
+    }
+}
+
+bool Agent::work_until(const std::function<bool()>& done) {
+    std::scoped_lock lock(mutex_);
+    while (!done()) {
+        if (turn()) continue;
+        Duration idle = since_last_event();
+        if (idle < spin)
+            sched_yield();
+        else if (!nap(nap_after(idle, channel_.sending())))
+            return false;
+    }
+    return true;
+}
+
+bool Agent::turn() {
+    try {
+        bool worked = channel_.progress([&](int source, std::string&& bytes) {
+            auto shared = std::make_shared<const std::string>(std::move(bytes));
+            listener_->on_message(source, decode(*shared, world_.epoch()), shared);
+        });
+        worked |= io_.poll() > 0;
+        Clock::time_point now = Clock::now();
+        listener_->on_turn(now);
+        if (worked) last_event_ = now;
+        return worked;
+    } catch (const std::exception& error) {
+        listener_->on_failure(error.what());
+    }
 }
 
 std::shared_ptr<const std::string> Agent::encoded(const Message& message) const {
@@ -43,41 +106,6 @@ void Agent::send(int destination, const Message& message) { send(destination, en
 
 void Agent::send(int destination, std::shared_ptr<const std::string> bytes) {
     channel_.send(destination, std::move(bytes));
-}
-
-void Agent::run(AgentListener& listener) {
-    try {
-        Clock::time_point last_event = Clock::now();
-        while (!ending_ || channel_.sending()) {
-            bool worked = turn(listener);
-            Clock::time_point now = Clock::now();
-            listener.on_turn(now);
-            if (worked)
-                last_event = now;
-            else
-                rest(now - last_event);
-        }
-    } catch (const std::exception& error) {
-        listener.on_failure(error.what());
-    }
-}
-
-bool Agent::turn(AgentListener& listener) {
-    bool worked = channel_.progress([&](int source, std::string&& bytes) {
-        auto shared = std::make_shared<const std::string>(std::move(bytes));
-        listener.on_message(source, decode(*shared, world_.epoch()), shared);
-    });
-    return io_.poll() > 0 || worked;
-}
-
-void Agent::rest(Clock::duration idle) {
-    if (idle < (lazy_ ? lazy_spin : spin)) {
-        sched_yield();
-    } else if (channel_.sending()) {
-        std::this_thread::sleep_for(sending_nap);
-    } else {
-        io_.run_one_for(idle < long_idle ? short_nap : long_nap);
-    }
 }
 
 }  // namespace mpirepl

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,64 +17,79 @@
 
 namespace mpirepl {
 
-/// What the agent tells its owner; all calls come on the agent's thread.
+/// What the agent tells its owner. All calls come from whoever does the agent's work at the time,
+/// one at a time, without the GIL.
 class AgentListener {
  public:
     virtual ~AgentListener() = default;
     /// A message has arrived. `bytes` is its encoded form, to be passed on unchanged.
     virtual void on_message(int source, Message&& message,
                             const std::shared_ptr<const std::string>& bytes) = 0;
-    /// Called in every turn of the loop, at least every few milliseconds.
+    /// Called in every turn, at least every few milliseconds.
     virtual void on_turn(std::chrono::steady_clock::time_point now) = 0;
     /// The agent cannot go on; `what` says why. Must not return.
     [[noreturn]] virtual void on_failure(const std::string& what) = 0;
 };
 
-/// The thread of a rank that never takes the GIL: it runs an io_context (pipes, signals, timers)
-/// and moves all control messages over MPI. Messages are sent on its thread only; every other
-/// thread goes through post().
+/// Does what a rank must do besides running Python: it polls an io_context (pipes) and all control
+/// messages over MPI, in turns. It has a thread of its own for that, which never takes the GIL;
+/// but a main thread that waits does the work itself meanwhile, so that a cell goes from MPI to
+/// Python and back without a change of threads.
 ///
-/// MPI has no descriptor to wait on, so the agent polls: it spins for a moment after something has
-/// happened, then naps in the io_context, a millisecond at first and a few when the session has
-/// been idle for long. Anything posted and any descriptor wakes it at once.
+/// MPI has no descriptor to wait on. After something has happened the next turn follows at once;
+/// then come naps that grow with the time since, up to a few milliseconds in an idle session.
 class Agent {
  public:
     explicit Agent(const World& world) : world_(world), channel_(world.control()) {}
-    ~Agent() { join(); }
+    /// Waits for the thread.
+    ~Agent();
     Agent(const Agent&) = delete;
     Agent& operator=(const Agent&) = delete;
 
     void start(AgentListener& listener);
-    /// Waits for the thread to end, after end().
-    void join();
 
+    // For the main thread:
+    /// Works until `done` is true, which is asked between turns.
+    /// @return false when a signal came in first
+    bool work_until(const std::function<bool()>& done);
+    /// Calls a function as part of a turn, after all that has been posted, and returns its value.
+    template <typename Function>
+    auto now(Function&& function) {
+        std::scoped_lock lock(mutex_);
+        io_.poll();
+        return std::forward<Function>(function)();
+    }
+
+    // For any thread:
+    /// Has a function called in a coming turn.
     template <typename Function>
     void post(Function&& function) {
         boost::asio::post(io_, std::forward<Function>(function));
     }
 
-    // On the agent's thread:
+    // As part of a turn:
     boost::asio::io_context& io() { return io_; }
     void send(int destination, const Message& message);
     void send(int destination, std::shared_ptr<const std::string> bytes);
     std::shared_ptr<const std::string> encoded(const Message& message) const;
-    /// While this rank's main thread is at work, polling leaves it the core.
-    void main_is_busy(bool busy) { lazy_ = busy; }
     /// Ends the thread when everything has been sent.
     void end() { ending_ = true; }
+    bool ended() const { return ending_ && !channel_.sending(); }
 
  private:
     using Clock = std::chrono::steady_clock;
-    void run(AgentListener& listener);
-    bool turn(AgentListener& listener);
-    void rest(Clock::duration idle);
+    void run();
+    bool turn();
+    Clock::duration since_last_event() const { return Clock::now() - last_event_; }
 
     const World& world_;
+    std::mutex mutex_;  ///< held during a turn, and by a main thread that waits
     boost::asio::io_context io_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         io_.get_executor()};
     Channel channel_;
-    bool lazy_ = false;
+    AgentListener* listener_ = nullptr;
+    Clock::time_point last_event_;
     bool ending_ = false;
     std::thread thread_;
 };

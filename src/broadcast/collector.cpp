@@ -17,9 +17,9 @@ bool always_folded(Stream stream) {
 
 }  // namespace
 
-void Collector::begin(std::uint32_t cell, const RankSet& ranks, bool folding,
+void Collector::begin(std::uint32_t sequence, const RankSet& ranks, bool folding,
                       Clock::time_point now) {
-    cell_ = cell;
+    sequence_ = sequence;
     ranks_ = ranks;
     folding_ = folding;
     holding_ = !ranks.empty();
@@ -27,14 +27,19 @@ void Collector::begin(std::uint32_t cell, const RankSet& ranks, bool folding,
     outcome_ = {};
     unreported_ = {};
     fold_.forget_loners();
+    for (Report& report : std::exchange(early_, {})) add(std::move(report), now);
 }
 
 void Collector::add(Report&& report, Clock::time_point now) {
+    if (report.sequence > sequence_) {
+        early_.push_back(std::move(report));
+        return;
+    }
     for (Block& block : report.blocks) {
         bool foldable = folding_ || always_folded(block.stream);
         if (fold_.add(std::move(block), foldable, now) >= quick_bytes) holding_ = false;
     }
-    if (report.cell == cell_) {
+    if (report.sequence == sequence_) {
         if (report.streaming) holding_ = false;
         outcome_.merge(report.outcome);
         unreported_.merge(report.outcome);
@@ -47,8 +52,8 @@ void Collector::add(Report&& report, Clock::time_point now) {
     }
 }
 
-void Collector::stream(std::uint32_t cell) {
-    if (cell == cell_) holding_ = false;
+void Collector::stream(std::uint32_t sequence) {
+    if (sequence == sequence_) holding_ = false;
 }
 
 void Collector::tick(Clock::time_point now) {
@@ -58,7 +63,7 @@ void Collector::tick(Clock::time_point now) {
 
 void Collector::give_on(std::vector<Block>&& blocks) {
     if (blocks.empty() && unreported_.ranks == 0) return;
-    emit_(Report{.cell = cell_,
+    emit_(Report{.sequence = sequence_,
                  .streaming = !holding_,
                  .blocks = std::move(blocks),
                  .outcome = std::exchange(unreported_, {})});

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "broadcast/fold.h"
 #include "broadcast/messages.h"
@@ -21,17 +22,19 @@ class Collector {
     Collector(Fold::Waits waits, Emit emit) : fold_(waits), emit_(std::move(emit)) {}
 
     /// A cell begins, which `ranks` of this node's subtree run.
-    void begin(std::uint32_t cell, const RankSet& ranks, bool folding, Clock::time_point now);
+    void begin(std::uint32_t sequence, const RankSet& ranks, bool folding, Clock::time_point now);
+    /// A report of a cell that has not begun here yet is kept until it does: cells and reports
+    /// take different ways, so a quick child may be ahead.
     void add(Report&& report, Clock::time_point now);
-    /// Holds nothing of `cell` back any longer.
-    void stream(std::uint32_t cell);
+    /// Holds nothing of that cell back any longer.
+    void stream(std::uint32_t sequence);
     void tick(Clock::time_point now);
 
     /// Bytes of text that wait here.
     std::size_t held_bytes() const { return fold_.bytes(); }
     bool running() const { return outcome_.ranks < static_cast<std::uint32_t>(ranks_.count()); }
     bool holding() const { return holding_; }
-    std::uint32_t cell() const { return cell_; }
+    std::uint32_t sequence() const { return sequence_; }
     /// Of the current cell, as far as it is known.
     const Outcome& outcome() const { return outcome_; }
 
@@ -40,7 +43,8 @@ class Collector {
 
     Fold fold_;
     Emit emit_;
-    std::uint32_t cell_ = 0;
+    std::uint32_t sequence_ = 0;
+    std::vector<Report> early_;  ///< of cells that have not begun here
     RankSet ranks_;
     bool folding_ = false;
     bool holding_ = false;

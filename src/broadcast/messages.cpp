@@ -126,15 +126,15 @@ void fields(auto& io, Timing& t) {
 }
 void fields(auto& io, Outcome& o) { io(o.ranks, o.failed, o.exited, o.status, o.timings); }
 void fields(auto& io, Cell& c) {
-    io(c.kind, c.number, c.targets, c.fold, c.echo, c.timed, c.flags, c.name, c.source,
+    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.echo, c.timed, c.flags, c.name, c.source,
        c.shown);
 }
 void fields(auto& io, Report& r) {
-    io(r.cell, r.streaming, r.blocks);
+    io(r.sequence, r.streaming, r.blocks);
     fields(io, r.outcome);
 }
 void fields(auto& io, Credit& c) { io(c.bytes); }
-void fields(auto& io, StreamNow& s) { io(s.cell); }
+void fields(auto& io, StreamNow& s) { io(s.sequence); }
 void fields(auto& /*io*/, CloseOutput& /*nothing*/) {}
 
 template <std::size_t Index = 0>

@@ -17,7 +17,7 @@ namespace mpirepl {
 
 /// From child to parent in the answer tree: output, and how the cell ended on some ranks.
 struct Report {
-    std::uint32_t cell = 0;
+    std::uint32_t sequence = 0;
     bool streaming = false;
     std::vector<Block> blocks;
     Outcome outcome;
@@ -32,7 +32,7 @@ struct Credit {
 
 /// From rank 0 to all: hold nothing of this cell's output back any longer.
 struct StreamNow {
-    std::uint32_t cell = 0;
+    std::uint32_t sequence = 0;
     bool operator==(const StreamNow&) const = default;
 };
 

@@ -1,10 +1,14 @@
 #include "console/pipe_input.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <string_view>
 #include <utility>
+
+#include "base/error.h"
 
 namespace mpirepl {
 
@@ -23,6 +27,9 @@ std::optional<std::string> PipeInput::next() {
             splitter_.feed(std::string_view(buffer_).substr(0, static_cast<std::size_t>(size)));
         } else if (size < 0 && errno == EINTR) {
             on_signal_();
+        } else if (size < 0) {
+            throw UserError(fmt::format("standard input cannot be read: {}", std::strerror(errno)),
+                            1);
         } else {
             at_end_ = true;
             splitter_.finish();

@@ -17,6 +17,7 @@ class PipeInput {
     PipeInput(Fd fd, bool nested_fstrings, std::function<void()> on_signal);
 
     /// The next cell or magic; none at the end of the input.
+    /// @throws UserError when the input cannot be read
     std::optional<std::string> next();
     /// The last one was not Python: goes on at the next place that looks like a beginning.
     void skip_after_error() { splitter_.skip_after_error(); }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 namespace mpirepl {
 namespace {
@@ -25,11 +26,17 @@ Display::Display(const World& world, Agent& agent, Capture& capture, Printer& pr
 }
 
 void Display::dispatch(Cell cell) {
+    cell.sequence = ++sequence_;
     auto bytes = agent_.encoded(cell);
-    agent_.post([this, cell = std::move(cell), bytes = std::move(bytes)]() mutable {
+    agent_.now([&] {
         announced_streaming_ = false;
         start_cell(std::move(cell), bytes);
     });
+}
+
+std::optional<Display::Finished> Display::wait_finished() {
+    if (!agent_.work_until([this] { return finished_.has_value(); })) return std::nullopt;
+    return agent_.now([this] { return std::exchange(finished_, std::nullopt); });
 }
 
 void Display::say(std::string line, bool to_stderr) {
@@ -51,9 +58,9 @@ void Display::give_on(Report&& report) {
     printer_.print(blocks);
     if (!ended) return;
     const Outcome& outcome = collector_.outcome();
-    finished_.put({.outcome = outcome,
-                   .all_exited = outcome.exited == outcome.ranks,
-                   .output_failure = printer_.failure()});
+    finished_ = {.outcome = outcome,
+                 .all_exited = outcome.exited == outcome.ranks,
+                 .output_failure = printer_.failure()};
 }
 
 void Display::finish_cell(std::vector<Block>& blocks) {
@@ -72,7 +79,7 @@ void Display::on_turn(Clock::time_point now) {
     if (!announced_streaming_ && !collector_.holding()) {
         announced_streaming_ = true;
         if (collector_.running())
-            pass_down(agent_.encoded(StreamNow{.cell = collector_.cell()}));
+            pass_down(agent_.encoded(StreamNow{.sequence = collector_.sequence()}));
     }
     if (printer_.failure() != 0 && !output_failed_) {
         output_failed_ = true;

@@ -22,7 +22,7 @@ class Display : public Relay {
     /// Sends the cell to all ranks, to this one's next_cell() too if it is among the targets.
     void dispatch(Cell cell);
     /// How the cell ended; none when a signal came in first.
-    std::optional<Finished> wait_finished() { return finished_.wait(); }
+    std::optional<Finished> wait_finished();
     /// A line of the session itself.
     void say(std::string line, bool to_stderr);
     /// Blocks that no rank has sent, such as a SyntaxError of the cell.
@@ -38,7 +38,8 @@ class Display : public Relay {
     void finish_cell(std::vector<Block>& blocks);
 
     Printer& printer_;
-    Mailbox<Finished> finished_;
+    std::uint32_t sequence_ = 0;
+    std::optional<Finished> finished_;
     std::vector<Block> exits_;  ///< their wording depends on whether all ranks exit
     bool announced_streaming_ = true;
     bool output_failed_ = false;

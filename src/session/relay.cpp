@@ -39,9 +39,9 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits wai
         Block block{.ranks = RankSet::single(world_.rank()),
                     .stream = source == Capture::out ? Stream::standard_output
                                                      : Stream::standard_error,
-                    .cell = collector_.cell(),
+                    .cell = cell_number_,
                     .text = std::move(lines)};
-        Report report{.cell = collector_.cell()};
+        Report report{.sequence = collector_.sequence()};
         report.blocks.push_back(std::move(block));
         collector_.add(std::move(report), Clock::now());
     });
@@ -50,20 +50,32 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits wai
 void Relay::write(Stream stream, std::string text) {
     agent_.post([this, stream, text = std::move(text)]() mutable {
         capture_.drain(true);
-        Report report{.cell = collector_.cell()};
+        Report report{.sequence = collector_.sequence()};
         report.blocks.push_back({.ranks = RankSet::single(world_.rank()),
                                  .stream = stream,
-                                 .cell = collector_.cell(),
+                                 .cell = cell_number_,
                                  .text = std::move(text)});
         collector_.add(std::move(report), Clock::now());
     });
 }
 
+std::optional<Cell> Relay::next_cell() {
+    if (!agent_.work_until([this] { return !cells_.empty(); })) return std::nullopt;
+    return agent_.now([this] {
+        Cell cell = std::move(cells_.front());
+        cells_.pop_front();
+        return cell;
+    });
+}
+
+void Relay::leave() {
+    while (!agent_.work_until([this] { return agent_.ended(); })) {}
+}
+
 void Relay::finish(Outcome outcome) {
-    agent_.post([this, outcome = std::move(outcome)]() mutable {
+    agent_.now([this, &outcome] {
         capture_.drain(true);
-        agent_.main_is_busy(false);
-        Report report{.cell = collector_.cell(), .outcome = std::move(outcome)};
+        Report report{.sequence = collector_.sequence(), .outcome = std::move(outcome)};
         collector_.add(std::move(report), Clock::now());
     });
 }
@@ -79,7 +91,7 @@ void Relay::on_message(int source, Message&& message,
                    [&](Credit&& credit) { on_credit(credit.bytes); },
                    [&](StreamNow&& now) {
                        pass_down(bytes);
-                       collector_.stream(now.cell);
+                       collector_.stream(now.sequence);
                    },
                    [&](CloseOutput&&) {
                        pass_down(bytes);
@@ -97,11 +109,10 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     pass_down(bytes);
     capture_.drain(false);  // belongs to what was before
     RankSet ranks = cell.targets.within(world_.up().subtree());
-    collector_.begin(cell.number, ranks, cell.fold, Clock::now());
+    cell_number_ = cell.number;
+    collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
     finalizing_ = cell.kind == Cell::Kind::finalize;
-    bool mine = cell.targets.contains(world_.rank());
-    agent_.main_is_busy(mine);
-    if (mine) cells_.put(std::move(cell));
+    if (cell.targets.contains(world_.rank())) cells_.push_back(std::move(cell));
 }
 
 void Relay::on_turn(Clock::time_point now) {

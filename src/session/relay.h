@@ -3,18 +3,18 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/cell.h"
-#include "base/mailbox.h"
 #include "broadcast/agent.h"
 #include "broadcast/collector.h"
 #include "embed/capture.h"
 
 namespace mpirepl {
 
-/// What the agent of a rank does: passes cells down the tree and to this rank's main thread,
+/// What a rank does besides running Python, as the listener of its agent: passes cells down the tree and to this rank's main thread,
 /// gathers what this rank and those below it print, and gives it on. Where to is up to the two
 /// derived classes: Uplink (to the parent) and Display (rank 0's printer).
 ///
@@ -28,18 +28,17 @@ class Relay : public AgentListener {
     Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits waits);
 
     void start() { agent_.start(*this); }
-    /// Waits until the answers to the finalizing cell have gone on, and ends the agent.
-    void join() { agent_.join(); }
-
     // For any thread:
     /// A block that this rank has written to `stream`, after all that it has printed before.
     void write(Stream stream, std::string text);
-    /// This rank has run its part of the current cell.
-    void finish(Outcome outcome);
 
     // For the main thread:
     /// The next cell to run here; none when a signal came in.
-    std::optional<Cell> next_cell() { return cells_.wait(); }
+    std::optional<Cell> next_cell();
+    /// This rank has run its part of the current cell.
+    void finish(Outcome outcome);
+    /// Waits until the answers to the finalizing cell have gone on.
+    void leave();
 
     void on_message(int source, Message&& message,
                     const std::shared_ptr<const std::string>& bytes) override;
@@ -61,12 +60,14 @@ class Relay : public AgentListener {
     Capture& capture_;
     Agent& agent_;
     Collector collector_;
-    Mailbox<Cell> cells_;
 
  private:
     void grant_credit();
 
+    std::deque<Cell> cells_;
+
     std::deque<std::pair<int, std::size_t>> owed_;  // child, bytes
+    std::uint32_t cell_number_ = 0;
     bool paused_ = false;
     bool finalizing_ = false;
 };

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/targets.h"
+#include "base/error.h"
 #include "console/pipe_input.h"
 
 namespace mpirepl {
@@ -29,7 +29,12 @@ std::string describe(const Timing& timing) {
 int Root::run(Cell program, Fd input) {
     if (program.kind != Cell::Kind::cell) run_program(std::move(program));
     // As under `python -i`, cells follow whatever the program has come to.
-    if (input && !(ended_ && program.kind == Cell::Kind::cell)) run_cells(std::move(input));
+    try {
+        if (input) run_cells(std::move(input));
+    } catch (const UserError& error) {
+        display_.say(fmt::format("mpirepl: {}", error.what()), true);
+        status_ = std::max(status_, error.status());
+    }
     finalize();
     return status_;
 }

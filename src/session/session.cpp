@@ -107,7 +107,7 @@ class Rank {
             status = Root(*display_, *interpreter_, options_).run(program_, std::move(input_));
         else
             follow(*relay_, *interpreter_);
-        relay_->join();
+        relay_->leave();
         return status;
     }
 
