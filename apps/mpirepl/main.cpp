@@ -26,8 +26,10 @@ int run(const mpirepl::World& world, const SessionOptions& options) {
         case SessionOptions::Action::version:
             if (world.rank() == 0) fmt::print("{}\n", mpirepl::version());
             return 0;
-        case SessionOptions::Action::doctor: return mpirepl::run_doctor(world, options);
-        default: return mpirepl::run_session(world, options);
+        case SessionOptions::Action::doctor:
+            return mpirepl::run_doctor(world, options);
+        default:
+            return mpirepl::run_session(world, options);
     }
 }
 

@@ -43,22 +43,48 @@ void take_program(SessionOptions& options, Cell::Kind kind, const char* name) {
 
 void take_option(SessionOptions& options, int letter, char** argv) {
     switch (letter) {
-        case 'i': options.cells_afterwards = true; break;
-        case 'o': options.output_file = optarg; break;
-        case 'q': options.quiet = true; break;
-        case 'h': options.action = SessionOptions::Action::help; break;
-        case 'V': options.action = SessionOptions::Action::version; break;
-        case doctor: options.action = SessionOptions::Action::doctor; break;
-        case targets: options.targets = optarg; break;
-        case keep_going: options.keep_going = true; break;
-        case fold: options.fold = one_of("fold", optarg, {"auto", "on", "off"}); break;
-        case guard: options.guard = one_of("guard", optarg, {"on", "off"}) == "on"; break;
-        case plain: options.plain = true; break;
+        case 'i':
+            options.cells_afterwards = true;
+            break;
+        case 'o':
+            options.output_file = optarg;
+            break;
+        case 'q':
+            options.quiet = true;
+            break;
+        case 'h':
+            options.action = SessionOptions::Action::help;
+            break;
+        case 'V':
+            options.action = SessionOptions::Action::version;
+            break;
+        case doctor:
+            options.action = SessionOptions::Action::doctor;
+            break;
+        case targets:
+            options.targets = optarg;
+            break;
+        case keep_going:
+            options.keep_going = true;
+            break;
+        case fold:
+            options.fold = one_of("fold", optarg, {"auto", "on", "off"});
+            break;
+        case guard:
+            options.guard = one_of("guard", optarg, {"on", "off"}) == "on";
+            break;
+        case plain:
+            options.plain = true;
+            break;
         case 'W':
-        case 'X': options.python.push_back(fmt::format("-{}{}", static_cast<char>(letter), optarg)); break;
-        case ':': reject(fmt::format("option {} needs an argument", argv[optind - 1]));
+        case 'X':
+            options.python.push_back(fmt::format("-{}{}", static_cast<char>(letter), optarg));
+            break;
+        case ':':
+            reject(fmt::format("option {} needs an argument", argv[optind - 1]));
         default:
-            if (letter != '?' && python_flags.find(static_cast<char>(letter)) != std::string_view::npos)
+            if (letter != '?' &&
+                python_flags.find(static_cast<char>(letter)) != std::string_view::npos)
                 options.python.push_back(fmt::format("-{}", static_cast<char>(letter)));
             else if (optopt > 0 && optopt < 256)
                 reject(fmt::format("there is no option -{}", static_cast<char>(optopt)));

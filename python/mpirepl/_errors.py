@@ -47,8 +47,7 @@ def _from_cell(tb: TracebackType | None, name: str) -> TracebackType | None:
             return first
         first = first.tb_next
     while tb is not None and (
-        _is_host(tb.tb_frame.f_code.co_filename)
-        or tb.tb_frame.f_code.co_filename in _RUNNERS
+        _is_host(tb.tb_frame.f_code.co_filename) or tb.tb_frame.f_code.co_filename in _RUNNERS
     ):
         tb = tb.tb_next
     return tb

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import __main__
 import _mpirepl
-from mpirepl import _run
+from mpirepl import _compile, _run
 
 
 def run(name: str, argument: str) -> object:
@@ -68,7 +68,7 @@ def _expanded(command: str) -> str:
 def _do_time(code: str) -> None:
     name = "<time>"
     source = code.encode() + b"\n"
-    codes = _run.compile_cell(source, name, 0, True)
+    codes = _compile.cell(source, name, 0, True)
     _run.remember_source(name, source)
     begin = time.perf_counter()
     try:
@@ -81,9 +81,7 @@ def _do_time(code: str) -> None:
 def _do_who(types_wanted: str) -> None:
     wanted = types_wanted.split()
     names = sorted(
-        name
-        for name, value in user_names().items()
-        if not wanted or type(value).__name__ in wanted
+        name for name, value in user_names().items() if not wanted or type(value).__name__ in wanted
     )
     _run.flush()
     _run.emit(_run.REPORT, "\t".join(names) or "Interactive namespace is empty.")

@@ -1,7 +1,7 @@
 """Run one cell, script, command or module on this rank and say how it ended."""
 
-import _ast
 import builtins
+import marshal
 import sys
 import time
 from types import CodeType
@@ -12,14 +12,11 @@ import _mpirepl
 CELL, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
 VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/block.h
 
-TOP_LEVEL_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-_COMPOUND = frozenset(b"async class def for if match try while with".split())
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 initial_names = frozenset(vars(__main__))
 targets = "all"  # of the current cell
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
-_compiled: tuple[bytes, str, list[CodeType]] | None = None
 _loop = None
 
 
@@ -27,10 +24,8 @@ def run(
     kind: int,
     targets_of_cell: str,
     name: str,
+    code: bytes,
     source: bytes,
-    shown: bytes,
-    flags: int,
-    echo: bool,
     timed: bool,
 ) -> tuple[int, bool, list[tuple[int, float]]]:
     """Run a cell in ``__main__``; the parameters are the fields of Cell in base/cell.h.
@@ -50,12 +45,12 @@ def run(
     begin = time.perf_counter()
     try:
         if kind == CELL:
-            remember_source(name, shown or source)
-            _run_cell(source, name, flags, echo)
+            remember_source(name, source)
+            _run_cell(marshal.loads(code))
         elif kind == COMMAND:
-            exec(_quietly(compile, source, name, "exec", 0, True), vars(__main__))
+            exec(*marshal.loads(code), vars(__main__))
         elif kind == SCRIPT:
-            _run_script(source, name)
+            _run_script(*marshal.loads(code), name)
         elif kind == MODULE:
             _run_as_main(name, alter_argv=True)
         else:
@@ -71,53 +66,12 @@ def run(
     return status, exited, timings
 
 
-def compile_cell(source: bytes, name: str, flags: int, echo: bool) -> list[CodeType]:
-    """Compile a cell, with `echo` the last expression apart so that its value is displayed.
-
-    The result is kept, since rank 0 compiles each cell before it is sent.
-    """
-    global _compiled
-    if _compiled and _compiled[0] == source and _compiled[1] == name:
-        return _compiled[2]
-    flags |= TOP_LEVEL_AWAIT
-    if echo and _is_simple(source):
-        _compiled = (source, name, [compile(source, name, "single", flags, True)])
-        return _compiled[2]
-    tree = compile(source, name, "exec", flags | _ast.PyCF_ONLY_AST, True)
-    codes = []
-    last = tree.body[-1] if tree.body else None
-    shows = echo and isinstance(last, _ast.Expr) and not _ends_in_semicolon(source, last)
-    if shows:
-        tree.body.pop()
-    if tree.body or not shows:
-        codes.append(compile(tree, name, "exec", flags, True))
-    if shows:
-        codes.append(compile(_ast.Interactive([last]), name, "single", flags, True))
-    _compiled = (source, name, codes)
-    return codes
-
-
-def _is_simple(source: bytes) -> bool:
-    """Tell whether a cell is one simple statement, which Python itself compiles "single"."""
-    return (
-        source.find(b"\n") == len(source) - 1
-        and b";" not in source
-        and source.split(maxsplit=1)[0].rstrip(b":(") not in _COMPOUND
-    )
-
-
-def _ends_in_semicolon(source: bytes, last: _ast.Expr) -> bool:
-    if b";" not in source:
-        return False
-    lines = source.split(b"\n")
-    behind = [lines[last.end_lineno - 1][last.end_col_offset :], *lines[last.end_lineno :]]
-    return any(b";" in line.partition(b"#")[0] for line in behind)
-
-
 def remember_source(name: str, source: bytes) -> None:
     """Let tracebacks and inspect.getsource find the lines of a cell."""
     import linecache
 
+    if name in linecache.cache:
+        return
     text = source.decode("utf-8", "replace")
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)
 
@@ -160,32 +114,20 @@ def show_error(error: BaseException, name: str) -> None:
     _errors.show(error, name)
 
 
-def _run_cell(source: bytes, name: str, flags: int, echo: bool) -> None:
+def _run_cell(codes: list[CodeType]) -> None:
     if sys.displayhook is sys.__displayhook__:
         sys.displayhook = display
-    for code in _quietly(compile_cell, source, name, flags, echo):
+    for code in codes:
         execute(code, vars(__main__))
 
 
-def _quietly(function, *arguments):
-    """Compile without warnings: rank 0 has shown them. The filters stay as they are."""
-    import warnings
-
-    show = warnings._showwarnmsg
-    warnings._showwarnmsg = lambda message: None
-    try:
-        return function(*arguments)
-    finally:
-        warnings._showwarnmsg = show
-
-
-def _run_script(source: bytes, file: str) -> None:
+def _run_script(code: CodeType, file: str) -> None:
     from importlib.machinery import SourceFileLoader
 
     __main__.__file__ = file
     __main__.__cached__ = None
     __main__.__loader__ = SourceFileLoader("__main__", file)
-    exec(_quietly(compile, source, file, "exec", 0, True), vars(__main__))
+    exec(code, vars(__main__))
 
 
 def _run_as_main(name: str, alter_argv: bool) -> None:

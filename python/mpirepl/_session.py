@@ -5,17 +5,16 @@ The C++ loop gives each piece of input to prepare() and does what it says.
 
 import __future__
 
+import marshal
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import _ast
 import _mpirepl
-from mpirepl import _check, _help, _run, _save
+from mpirepl import _compile, _help, _run, _save
 
 DONE, FAILED, SYNTAX_ERROR, QUIT, RUN = range(5)  # Verdict in src/session/python_session.h
 
 FOLD_MODES = ("auto", "on", "off")
-FOLD_FROM = 17  # ranks of a cell at which `auto` folds
 
 _FUTURE = 0
 for _name in __future__.all_feature_names:
@@ -35,8 +34,12 @@ class Entry:
 
     number: int
     targets: str
-    text: str
+    source: bytes
     failed: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.source.decode("utf-8", "replace")
 
 
 @dataclass
@@ -44,21 +47,21 @@ class Plan:
     """A cell on its way to the ranks."""
 
     targets: str
+    source: bytes  # blank where a magic has been done with
     timed: bool = False
-    lines: list[bytes] = field(default_factory=list)  # without the magics that are done with
-
-    @property
-    def source(self) -> bytes:
-        return b"\n".join(self.lines) + b"\n"
 
     def is_empty(self) -> bool:
-        return all(not line.strip() or line.lstrip().startswith(b"#") for line in self.lines)
+        """Tell whether nothing is left to run."""
+        return all(
+            not line.strip() or line.lstrip().startswith(b"#") for line in self.source.split(b"\n")
+        )
 
 
 class Session:
     """What lasts from cell to cell on rank 0."""
 
-    def __init__(self, targets: str, fold: str):
+    def __init__(self, targets: str, fold: str, interactive: bool):
+        self.interactive = interactive
         self.targets = targets
         self.fold = fold
         self.number = 0
@@ -73,70 +76,68 @@ class Session:
         Returns
         -------
         tuple
-            (verdict,), or (RUN, number, targets, fold, echo, timed, flags, name, source, shown).
+            (verdict,), or (RUN, number, targets, fold, timed, name, code, source).
         """
         first, self.begun = not self.begun, True
-        try:
-            plan = Plan(self.targets, lines=text.rstrip(b"\n").split(b"\n"))
-            self._take_leading_magics(plan)
-            if self.quitting:
-                return (QUIT,)
-            if plan.is_empty():
-                return (DONE,)
-            source = self._with_calls(plan.source)
-        except MagicError as error:
-            _mpirepl.say(f"mpirepl: {error}", True)
-            return (FAILED,)
-        return self._compiled(plan, source, text, first)
+        plan = Plan(self.targets, source=text)
+        if b"%" in text or b"!" in text:
+            try:
+                self._take_leading_magics(plan)
+                if self.quitting:
+                    return (QUIT,)
+                if plan.is_empty():
+                    return (DONE,)
+                plan.source = self._with_calls(plan.source)
+            except MagicError as error:
+                _mpirepl.say(f"mpirepl: {error}", True)
+                return (FAILED,)
+        return self._compiled(plan, text, first)
 
     def failed(self) -> None:
         """Note that the last cell has failed."""
         self.history[-1].failed = True
 
-    def _compiled(self, plan: Plan, source: bytes, text: bytes, first: bool) -> tuple:
+    def _compiled(self, plan: Plan, text: bytes, first: bool) -> tuple:
         self.number += 1
         name = f"<cell {self.number}>"
-        shown = b"" if source == text else text
-        entry = Entry(self.number, plan.targets, text.decode("utf-8", "replace"))
+        entry = Entry(self.number, plan.targets, text)
         self.history.append(entry)
         _run.remember_source(name, text)
-        echo = not (first and _is_docstring(source))
         try:
-            for code in _run.compile_cell(source, name, self.flags, echo):
-                self.flags |= code.co_flags & _FUTURE
-        except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+            echo = not (first and _compile.is_docstring(plan.source))
+            codes = _compile.cell(plan.source, name, self.flags, echo)
+        except _compile.ERRORS as error:
             entry.failed = True
-            _check.show(error, text, name, plan.targets)
+            _compile.show_error(error, text, name, plan.targets)
             return (SYNTAX_ERROR,)
-        ranks = _mpirepl.count(plan.targets)
-        fold = self.fold == "on" or (self.fold == "auto" and ranks >= FOLD_FROM)
-        return (
-            RUN, self.number, plan.targets, fold, echo, plan.timed, self.flags, name, source, shown
-        )  # fmt: skip
+        for code in codes:
+            self.flags |= code.co_flags & _FUTURE
+        code = marshal.dumps(codes)
+        return (RUN, self.number, plan.targets, self.fold, plan.timed, name, code, text)
 
     # Magics on the session stand before any code of a cell.
 
     def _take_leading_magics(self, plan: Plan) -> None:
-        for i, line in enumerate(plan.lines):
+        lines = plan.source.split(b"\n")
+        for i, line in enumerate(lines):
             if not line.strip() or line.startswith(b"#"):
                 continue
-            if not line.startswith(b"%"):
-                return
+            if not line.startswith(b"%") or self.quitting:
+                break
             word, _, argument = line.decode("utf-8", "replace").strip().partition(" ")
             if word.startswith("%%"):
-                plan.lines[i] = b""
+                lines[i] = b""
                 self._take_cell_magic(plan, word[2:], argument.strip())
             elif word[1:] in _help.SESSION_MAGICS:
-                plan.lines[i] = b""
+                lines[i] = b""
                 getattr(self, f"_do_{word[1:]}")(argument.strip())
                 plan.targets = self.targets
-                if self.quitting:
-                    return
-            elif word in ("%px", "%time") and _rest_is_empty(plan.lines[i + 1 :]):
-                plan.lines[i] = self._one_line(plan, word[1:], argument).encode()
-                return
+            elif word in ("%px", "%time") and not any(rest.strip() for rest in lines[i + 1 :]):
+                lines[i] = self._one_line(plan, word[1:], argument).encode()
+                break
             else:
-                return
+                break
+        plan.source = b"\n".join(lines)
 
     def _take_cell_magic(self, plan: Plan, name: str, argument: str) -> None:
         if name == "targets":
@@ -230,8 +231,7 @@ class Session:
             pieces.append(self._as_call(statement.rstrip(b"\n")))
         return b"".join([*pieces, source[end:]])
 
-    @staticmethod
-    def _as_call(statement: bytes) -> bytes:
+    def _as_call(self, statement: bytes) -> bytes:
         text = statement.decode("utf-8", "surrogateescape")
         if match := _ASSIGNED.fullmatch(statement):
             return match[1] + b" = " + _call("!!", match[2].decode("utf-8", "surrogateescape"))
@@ -245,6 +245,8 @@ class Session:
             raise MagicError(f"%{word} acts on the session: put it before any code of the cell")
         if word not in _help.RANK_MAGICS:
             raise MagicError(_help.unknown("%" + word))
+        if word == "reset" and self.interactive and "-f" not in argument.split():
+            _confirm("Really remove all names that cells have defined? (y/[n]) ")
         if word == "px":
             return argument.strip().encode("utf-8", "surrogateescape")
         return _call(word, argument.strip())
@@ -253,10 +255,10 @@ class Session:
 session: Session | None = None
 
 
-def begin(targets: str, fold: str) -> None:
+def begin(targets: str, fold: str, interactive: bool) -> None:
     """Begin the session of this process, on rank 0."""
     global session
-    session = Session(_mpirepl.parse_targets(targets), fold)
+    session = Session(_mpirepl.parse_targets(targets), fold, interactive)
 
 
 def say(text: str) -> None:
@@ -278,6 +280,14 @@ def parse_targets(spec: str) -> str:
         raise MagicError(str(error)) from None
 
 
+def _confirm(question: str) -> None:
+    """Ask at the terminal; anything but yes ends the magic."""
+    with open("/dev/tty", "r+b", buffering=0) as terminal:
+        terminal.write(question.encode())
+        if not terminal.read(256).strip().lower().startswith(b"y"):
+            raise MagicError("nothing was removed")
+
+
 def select(history: list[Entry], ranges: str) -> list[Entry]:
     """Return the cells that ranges like ``2 4-6`` name; all for an empty string."""
     if not ranges.strip():
@@ -294,23 +304,3 @@ def select(history: list[Entry], ranges: str) -> list[Entry]:
 
 def _call(name: str, argument: str) -> bytes:
     return f"__import__('mpirepl')._magic({name!r}, {argument!r})".encode()
-
-
-def _rest_is_empty(lines: list[bytes]) -> bool:
-    return not any(line.strip() for line in lines)
-
-
-def _is_docstring(source: bytes) -> bool:
-    """Tell whether a cell is nothing but a string."""
-    if source.lstrip()[:1] not in (b'"', b"'", b"r", b"R", b"u", b"U"):
-        return False
-    try:
-        body = compile(source, "<cell>", "exec", _ast.PyCF_ONLY_AST, True).body
-    except (SyntaxError, ValueError):
-        return False
-    return (
-        len(body) == 1
-        and isinstance(body[0], _ast.Expr)
-        and isinstance(body[0].value, _ast.Constant)
-        and isinstance(body[0].value.value, str)
-    )

@@ -19,4 +19,3 @@ def start(path0: str | None) -> None:
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
     _imports.watch()
-

@@ -13,8 +13,8 @@ struct Cell {
         cell,      ///< piped or typed: the last expression's value is shown
         command,   ///< -c
         script,    ///< a file, read by rank 0
-        module,    ///< -m; `source` is empty
-        path,      ///< a directory or archive with a __main__; `source` is empty
+        module,    ///< -m
+        path,      ///< a directory or archive with a __main__
         finalize,  ///< end Python; its last output is an answer like any other
     };
     Kind kind = Kind::cell;
@@ -22,12 +22,10 @@ struct Cell {
     std::uint32_t number = 0;    ///< as the user counts
     RankSet targets;
     bool fold = false;
-    bool echo = false;
     bool timed = false;
-    std::uint32_t flags = 0;  ///< for compile(): what __future__ imports have set
-    std::string name;         ///< file name in tracebacks; module or path to run
-    std::string source;
-    std::string shown;  ///< the user's own text where `source` differs from it, else empty
+    std::string name;    ///< file name in tracebacks; module or path to run
+    std::string code;    ///< compiled on rank 0 and marshalled; empty for module and path
+    std::string source;  ///< the user's own text, for tracebacks
     bool operator==(const Cell&) const = default;
 };
 

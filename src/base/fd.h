@@ -7,7 +7,7 @@ namespace mpirepl {
 
 /// Owns a file descriptor and closes it. Movable, not copyable; -1 is "none".
 class Fd {
- public:
+  public:
     Fd() = default;
     explicit Fd(int fd) : fd_(fd) {}
     Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -21,7 +21,7 @@ class Fd {
     int release() { return std::exchange(fd_, -1); }
     explicit operator bool() const { return fd_ >= 0; }
 
- private:
+  private:
     int fd_ = -1;
 };
 

@@ -9,11 +9,11 @@ namespace mpirepl {
 
 /// An MPI call of the program's own (never one of user code) returned an error.
 class MpiError : public std::runtime_error {
- public:
+  public:
     MpiError(const char* call, int code)
         : std::runtime_error(std::string(call) + ": " + describe(code)) {}
 
- private:
+  private:
     static std::string describe(int code) {
         char text[MPI_MAX_ERROR_STRING];
         int length = 0;
@@ -26,8 +26,8 @@ class MpiError : public std::runtime_error {
 
 /// Calls an MPI function and turns its return code into MpiError. The program calls PMPI_ names
 /// throughout: the MPI_ ones belong to user code, and the guard stands in front of them.
-#define MPIREPL_MPI(call)                                                  \
-    do {                                                                   \
-        if (int mpi_code_ = (call); mpi_code_ != MPI_SUCCESS)              \
-            throw ::mpirepl::MpiError(#call, mpi_code_);                   \
+#define MPIREPL_MPI(call)                                     \
+    do {                                                      \
+        if (int mpi_code_ = (call); mpi_code_ != MPI_SUCCESS) \
+            throw ::mpirepl::MpiError(#call, mpi_code_);      \
     } while (false)

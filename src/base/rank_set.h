@@ -8,7 +8,7 @@ namespace mpirepl {
 /// A set of ranks, kept as disjoint ascending ranges so that "all of 100,000 ranks" costs two
 /// integers in memory and on the wire. A value type: copy it, compare it, use it on any thread.
 class RankSet {
- public:
+  public:
     struct Range {
         int first;
         int last;  // inclusive
@@ -40,7 +40,7 @@ class RankSet {
 
     bool operator==(const RankSet&) const = default;
 
- private:
+  private:
     std::vector<Range> ranges_;
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 /// Reads one item of a target specification from left to right.
 class ItemReader {
- public:
+  public:
     explicit ItemReader(std::string_view text) : rest_(text) {}
 
     bool at_end() const { return rest_.empty(); }
@@ -39,7 +39,7 @@ class ItemReader {
         return std::clamp(value, -huge, huge);
     }
 
- private:
+  private:
     std::string_view rest_;
 };
 
@@ -126,8 +126,8 @@ RankSet parse_targets(std::string_view spec, int size) {
     if (only_exclusions) included = RankSet::all(size);
     included.remove(excluded);
     if (included.empty())
-        throw UserError(fmt::format("targets: '{}' leaves no rank ({})", trimmed(spec),
-                                    valid_ranks(size)));
+        throw UserError(
+            fmt::format("targets: '{}' leaves no rank ({})", trimmed(spec), valid_ranks(size)));
     return included;
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <exception>
 
@@ -16,13 +17,13 @@ namespace {
 using namespace std::chrono_literals;
 using Duration = std::chrono::steady_clock::duration;
 
-constexpr int nap_share = 8;         // a nap is this part of the time since the last event, but
-constexpr auto sending_nap = 50us;   // at most this while a transfer goes on in pieces,
-constexpr auto longest_nap = 1ms;    // this for a while,
-constexpr auto idle_nap = 4ms;       // and this in a session that has been idle
-constexpr auto idle_after = 500ms;   // for so long.
-constexpr auto spin = 20us;          // Before that a waiting main thread only yields,
-constexpr auto thread_nap = 200us;   // and the agent's thread leaves the core to the main thread.
+constexpr int nap_share = 8;        // a nap is this part of the time since the last event, but
+constexpr auto sending_nap = 50us;  // at most this while a transfer goes on in pieces,
+constexpr auto longest_nap = 1ms;   // this for a while,
+constexpr auto idle_nap = 4ms;      // and this in a session that has been idle
+constexpr auto idle_after = 500ms;  // for so long.
+constexpr auto spin = 200us;        // Before that a waiting main thread only yields,
+constexpr auto thread_nap = 200us;  // and the agent's thread leaves the core to the main thread.
 
 Duration nap_after(Duration idle, bool sending) {
     Duration longest = sending ? sending_nap : idle < idle_after ? longest_nap : idle_nap;
@@ -95,6 +96,7 @@ bool Agent::turn() {
         return worked;
     } catch (const std::exception& error) {
         listener_->on_failure(error.what());
+        std::abort();
     }
 }
 

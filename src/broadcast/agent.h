@@ -20,15 +20,15 @@ namespace mpirepl {
 /// What the agent tells its owner. All calls come from whoever does the agent's work at the time,
 /// one at a time, without the GIL.
 class AgentListener {
- public:
+  public:
     virtual ~AgentListener() = default;
     /// A message has arrived. `bytes` is its encoded form, to be passed on unchanged.
     virtual void on_message(int source, Message&& message,
                             const std::shared_ptr<const std::string>& bytes) = 0;
     /// Called in every turn, at least every few milliseconds.
     virtual void on_turn(std::chrono::steady_clock::time_point now) = 0;
-    /// The agent cannot go on; `what` says why. Must not return.
-    [[noreturn]] virtual void on_failure(const std::string& what) = 0;
+    /// The agent cannot go on; `what` says why. Ends the process.
+    virtual void on_failure(const std::string& what) = 0;
 };
 
 /// Does what a rank must do besides running Python: it polls an io_context (pipes) and all control
@@ -39,7 +39,7 @@ class AgentListener {
 /// MPI has no descriptor to wait on. After something has happened the next turn follows at once;
 /// then come naps that grow with the time since, up to a few milliseconds in an idle session.
 class Agent {
- public:
+  public:
     explicit Agent(const World& world) : world_(world), channel_(world.control()) {}
     /// Waits for the thread.
     ~Agent();
@@ -74,9 +74,11 @@ class Agent {
     std::shared_ptr<const std::string> encoded(const Message& message) const;
     /// Ends the thread when everything has been sent.
     void end() { ending_ = true; }
+    bool sending() const { return channel_.sending(); }
+    std::uint64_t received() const { return channel_.received(); }
     bool ended() const { return ending_ && !channel_.sending(); }
 
- private:
+  private:
     using Clock = std::chrono::steady_clock;
     void run();
     bool turn();

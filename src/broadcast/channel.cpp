@@ -55,6 +55,7 @@ bool Channel::progress(const Receive& receive) {
         MPIREPL_MPI(PMPI_Get_count(&status, MPI_BYTE, &size));
         std::string bytes(static_cast<std::size_t>(size), '\0');
         MPIREPL_MPI(PMPI_Mrecv(bytes.data(), size, MPI_BYTE, &message, MPI_STATUS_IGNORE));
+        received_ += bytes.size();
         receive(status.MPI_SOURCE, std::move(bytes));
         worked = true;
     }

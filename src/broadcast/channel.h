@@ -2,7 +2,7 @@
 
 #include <mpi.h>
 
-#include <deque>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,7 +14,7 @@ namespace mpirepl {
 /// Messages from one rank to another arrive in the order sent. Entirely passive, for one thread:
 /// the agent calls progress() again and again.
 class Channel {
- public:
+  public:
     using Receive = std::function<void(int source, std::string&& bytes)>;
 
     explicit Channel(MPI_Comm comm) : comm_(comm) {}
@@ -29,11 +29,14 @@ class Channel {
     bool progress(const Receive& receive);
     /// Some message has not left this rank yet.
     bool sending() const { return !requests_.empty(); }
+    /// Bytes that have been received so far.
+    std::uint64_t received() const { return received_; }
 
- private:
+  private:
     bool complete_sends();
 
     MPI_Comm comm_;
+    std::uint64_t received_ = 0;
     std::vector<MPI_Request> requests_;
     std::vector<std::shared_ptr<const std::string>> buffers_;  // one per request
 };

@@ -58,7 +58,8 @@ void Collector::stream(std::uint32_t sequence) {
 
 void Collector::tick(Clock::time_point now) {
     if (holding_ && now - begun_ >= quick_time) holding_ = false;
-    if (!holding_ && (!fold_.empty() || unreported_.ranks > 0)) give_on(fold_.take_due(ranks_, now));
+    if (!holding_ && (!fold_.empty() || unreported_.ranks > 0))
+        give_on(fold_.take_due(ranks_, now));
 }
 
 void Collector::give_on(std::vector<Block>&& blocks) {

@@ -15,7 +15,7 @@ namespace mpirepl {
 /// report with equal blocks folded; after that, and between cells, output streams.
 /// Entirely passive, for the agent's thread: the owner calls tick() every few milliseconds.
 class Collector {
- public:
+  public:
     using Clock = std::chrono::steady_clock;
     using Emit = std::function<void(Report&&)>;
 
@@ -38,7 +38,7 @@ class Collector {
     /// Of the current cell, as far as it is known.
     const Outcome& outcome() const { return outcome_; }
 
- private:
+  private:
     void give_on(std::vector<Block>&& blocks);
 
     Fold fold_;

@@ -14,19 +14,17 @@ constexpr std::size_t bulk_bytes = 32 * 1024;
 bool is_bulk(const Block& block) { return block.text.size() >= bulk_bytes; }
 
 bool goes_to_output(Stream stream) {
-    return stream == Stream::standard_output || stream == Stream::value ||
-           stream == Stream::report;
+    return stream == Stream::standard_output || stream == Stream::value || stream == Stream::report;
 }
 
-bool same_place(const Block& a, const Block& b) {
-    return a.stream == b.stream && a.cell == b.cell;
-}
+bool same_place(const Block& a, const Block& b) { return a.stream == b.stream && a.cell == b.cell; }
 
 /// The bytes of the whole lines with which both texts begin.
 std::size_t common_lines(std::string_view a, std::string_view b) {
     std::size_t shorter = std::min(a.size(), b.size());
     std::size_t equal = static_cast<std::size_t>(
-        std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(shorter), b.begin()).first -
+        std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(shorter), b.begin())
+            .first -
         a.begin());
     if (equal == shorter) return equal;
     std::size_t newline = a.substr(0, equal).rfind('\n');

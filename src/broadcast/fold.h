@@ -15,7 +15,7 @@ namespace mpirepl {
 /// in order, and so does what it has sent to standard error (tracebacks included).
 /// A container for one thread; it is told the time and never asks for it.
 class Fold {
- public:
+  public:
     using Clock = std::chrono::steady_clock;
 
     /// How long a block waits for its equals before it goes on.
@@ -43,7 +43,7 @@ class Fold {
     bool empty() const { return entries_.empty(); }
     std::size_t bytes() const { return bytes_; }
 
- private:
+  private:
     struct Entry {
         Block block;
         bool foldable;

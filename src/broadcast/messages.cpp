@@ -18,14 +18,14 @@ template <typename T>
 concept Number = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
 class Writer {
- public:
+  public:
     template <typename... Ts>
     void operator()(const Ts&... values) {
         (put(values), ...);
     }
     std::string take() { return std::move(bytes_); }
 
- private:
+  private:
     template <Number T>
     void put(const T& value) {
         bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -52,7 +52,7 @@ class Writer {
 };
 
 class Reader {
- public:
+  public:
     explicit Reader(std::string_view bytes) : rest_(bytes) {}
     template <typename... Ts>
     void operator()(Ts&... values) {
@@ -60,7 +60,7 @@ class Reader {
     }
     bool at_end() const { return rest_.empty(); }
 
- private:
+  private:
     std::string_view take(std::size_t size) {
         if (size > rest_.size()) throw WireError("message is cut short");
         std::string_view taken = rest_.substr(0, size);
@@ -121,13 +121,10 @@ class Reader {
 };
 
 void fields(auto& io, Block& b) { io(b.ranks, b.stream, b.cell, b.settled, b.text); }
-void fields(auto& io, Timing& t) {
-    io(t.least, t.most, t.sum, t.least_rank, t.most_rank, t.ranks);
-}
+void fields(auto& io, Timing& t) { io(t.least, t.most, t.sum, t.least_rank, t.most_rank, t.ranks); }
 void fields(auto& io, Outcome& o) { io(o.ranks, o.failed, o.exited, o.status, o.timings); }
 void fields(auto& io, Cell& c) {
-    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.echo, c.timed, c.flags, c.name, c.source,
-       c.shown);
+    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.timed, c.name, c.code, c.source);
 }
 void fields(auto& io, Report& r) {
     io(r.sequence, r.streaming, r.blocks);

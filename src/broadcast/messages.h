@@ -44,7 +44,7 @@ struct CloseOutput {
 using Message = std::variant<Cell, Report, Credit, StreamNow, CloseOutput>;
 
 class WireError : public std::runtime_error {
- public:
+  public:
     using std::runtime_error::runtime_error;
 };
 

@@ -10,7 +10,7 @@ namespace mpirepl {
 /// The k-ary tree over ranks 0 to size-1 with rank 0 as its root, seen from one rank: the children
 /// of rank r are r*k+1 to r*k+k.
 class Tree {
- public:
+  public:
     Tree(int rank, int size, int arity) : rank_(rank), arity_(arity) {
         for (long child = 1L * rank * arity + 1; child <= 1L * rank * arity + arity; ++child)
             if (child < size) children_.push_back(static_cast<int>(child));
@@ -27,7 +27,7 @@ class Tree {
     /// This rank and all below it.
     const RankSet& subtree() const { return subtree_; }
 
- private:
+  private:
     int rank_;
     int arity_;
     std::vector<int> children_;

@@ -63,10 +63,14 @@ std::string World::thread_level() {
     int provided = MPI_THREAD_SINGLE;
     PMPI_Query_thread(&provided);
     switch (provided) {
-        case MPI_THREAD_MULTIPLE: return "MPI_THREAD_MULTIPLE";
-        case MPI_THREAD_SERIALIZED: return "MPI_THREAD_SERIALIZED";
-        case MPI_THREAD_FUNNELED: return "MPI_THREAD_FUNNELED";
-        default: return "MPI_THREAD_SINGLE";
+        case MPI_THREAD_MULTIPLE:
+            return "MPI_THREAD_MULTIPLE";
+        case MPI_THREAD_SERIALIZED:
+            return "MPI_THREAD_SERIALIZED";
+        case MPI_THREAD_FUNNELED:
+            return "MPI_THREAD_FUNNELED";
+        default:
+            return "MPI_THREAD_SINGLE";
     }
 }
 

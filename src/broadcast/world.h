@@ -15,7 +15,7 @@ namespace mpirepl {
 /// thread makes it before Python starts and destroys it last; afterwards any thread may read it.
 /// `epoch` grows when the set of ranks changes; every message carries it.
 class World {
- public:
+  public:
     /// Initialises MPI with MPI_THREAD_MULTIPLE.
     /// @throws UserError when the library offers less.
     World();
@@ -47,7 +47,7 @@ class World {
     /// The library's own name and version, one line.
     static std::string library_version();
 
- private:
+  private:
     int rank_ = 0;
     int size_ = 1;
     MPI_Comm control_ = MPI_COMM_NULL;

@@ -13,7 +13,7 @@ namespace mpirepl {
 /// a pipe or terminal does not take yet waits here. Regular files are written at once.
 /// The first write that fails ends it: `failure` says why, and what comes later is dropped.
 class OutputFile {
- public:
+  public:
     explicit OutputFile(Fd fd);
     ~OutputFile();
 
@@ -24,7 +24,7 @@ class OutputFile {
     /// errno of the write that failed, else 0.
     int failure() const { return failure_; }
 
- private:
+  private:
     void go_on();
 
     Fd fd_;

@@ -12,7 +12,7 @@ namespace mpirepl {
 /// Cells from a pipe, a file or any other stream of text, each as soon as it is complete.
 /// For the main thread of rank 0, which reads only when it wants the next cell.
 class PipeInput {
- public:
+  public:
     /// @param on_signal called when a signal has interrupted the reading
     PipeInput(Fd fd, bool nested_fstrings, std::function<void()> on_signal);
 
@@ -22,7 +22,7 @@ class PipeInput {
     /// The last one was not Python: goes on at the next place that looks like a beginning.
     void skip_after_error() { splitter_.skip_after_error(); }
 
- private:
+  private:
     Fd fd_;
     CellSplitter splitter_;
     std::function<void()> on_signal_;

@@ -14,9 +14,7 @@ bool is_error(Stream stream) {
            stream == Stream::exit_message;
 }
 
-bool goes_to_stderr(Stream stream) {
-    return stream == Stream::standard_error || is_error(stream);
-}
+bool goes_to_stderr(Stream stream) { return stream == Stream::standard_error || is_error(stream); }
 
 void append_lines(std::string& text, const Block& block) {
     const std::string start = prefix(block);
@@ -41,10 +39,14 @@ std::string prefix(const Block& block) {
     std::string ranks = block.ranks.to_string();
     switch (block.stream) {
         case Stream::standard_output:
-        case Stream::report: return fmt::format("[stdout:{}] ", ranks);
-        case Stream::standard_error: return fmt::format("[stderr:{}] ", ranks);
-        case Stream::value: return fmt::format("Out[{}:{}]: ", ranks, block.cell);
-        default: return fmt::format("[error:{}] ", ranks);
+        case Stream::report:
+            return fmt::format("[stdout:{}] ", ranks);
+        case Stream::standard_error:
+            return fmt::format("[stderr:{}] ", ranks);
+        case Stream::value:
+            return fmt::format("Out[{}:{}]: ", ranks, block.cell);
+        default:
+            return fmt::format("[error:{}] ", ranks);
     }
 }
 

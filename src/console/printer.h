@@ -13,7 +13,7 @@ namespace mpirepl {
 /// Shows on rank 0 what the ranks have written: each line behind the prefix of its ranks and
 /// stream. Belongs to the agent's thread.
 class Printer {
- public:
+  public:
     /// @param out takes standard output and values, @param err the rest
     Printer(Fd out, Fd err) : out_(std::move(out)), err_(std::move(err)) {}
 
@@ -27,7 +27,7 @@ class Printer {
     /// errno of a write to standard output that failed, else 0.
     int failure() const { return out_.failure(); }
 
- private:
+  private:
     OutputFile out_;
     OutputFile err_;
 };

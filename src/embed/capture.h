@@ -19,7 +19,7 @@ namespace mpirepl {
 /// clean lines. The main thread makes it before Python starts and ends it after Python; in between
 /// it belongs to the agent's thread.
 class Capture {
- public:
+  public:
     using Clock = std::chrono::steady_clock;
     enum Source { out = 0, err = 1 };
     using Lines = std::function<void(Source, std::string&& lines)>;
@@ -48,7 +48,7 @@ class Capture {
     /// reader has gone.
     void close_output();
 
- private:
+  private:
     struct Pipe {
         std::unique_ptr<boost::asio::posix::stream_descriptor> read_end;
         std::unique_ptr<boost::asio::steady_timer> breather;

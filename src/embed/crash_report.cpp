@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <ctime>
 
 namespace mpirepl {
 namespace {
@@ -31,6 +32,18 @@ struct Report {
     std::array<struct sigaction, faults.size()> before{};
 } report;
 std::atomic<std::uint32_t> current_cell{0};
+std::atomic<bool> dying{false};
+std::atomic<bool> saved{false};
+
+/// The agent's thread is still there, unless it is what has died, and passes on what was printed.
+void wait_for_output() {
+    dying = true;
+    constexpr int tries = 500;
+    for (int i = 0; i < tries && !saved; ++i) {
+        timespec nap{.tv_sec = 0, .tv_nsec = 2'000'000};
+        ::nanosleep(&nap, nullptr);
+    }
+}
 
 void write_text(const char* text) {
     std::size_t length = 0;
@@ -60,6 +73,7 @@ void on_fault(int signal) {
                 write_number(cell);
             }
             write_text("; its Python stack:\n");
+            wait_for_output();
         }
         ::sigaction(signal, &report.before[i], nullptr);
     }
@@ -86,6 +100,10 @@ void install_crash_report(int rank, const std::string& host, int fd) {
     for (std::size_t i = 0; i < faults.size(); ++i)
         ::sigaction(faults[i].signal, &action, &report.before[i]);
 }
+
+bool rank_is_dying() { return dying; }
+
+void output_is_saved() { saved = true; }
 
 void set_crash_report_cell(std::uint32_t cell) { current_cell = cell; }
 

@@ -10,6 +10,12 @@ namespace mpirepl {
 /// captured. To be called on the main thread when Python runs; once.
 void install_crash_report(int rank, const std::string& host, int fd);
 
+/// A fault has been reported, and the rank waits a moment for its output to be saved.
+bool rank_is_dying();
+
+/// What a dying rank had printed has left it: it need not wait longer. For the agent.
+void output_is_saved();
+
 /// The cell that a report names from now on; 0: none.
 void set_crash_report_cell(std::uint32_t cell);
 

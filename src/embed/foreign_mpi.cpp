@@ -20,13 +20,12 @@ std::string_view file_name(std::string_view path) { return path.substr(path.rfin
 /// libmpi.so.N is Open MPI's name and MPICH's; the others belong to variants of these.
 bool is_mpi(std::string_view name) {
     return name.starts_with("libmpi.so") || name.starts_with("libmpich.so") ||
-           name.starts_with("libmpi_mt.so") ||
-           name.starts_with("libpsmpi.so");
+           name.starts_with("libmpi_mt.so") || name.starts_with("libpsmpi.so");
 }
 
 /// Reads parts of a file; what lies outside it is "nothing".
 class ElfFile {
- public:
+  public:
     explicit ElfFile(const std::string& path) : file_(path, std::ios::binary) {}
 
     template <typename T>
@@ -45,7 +44,7 @@ class ElfFile {
         return text;
     }
 
- private:
+  private:
     std::ifstream file_;
 };
 

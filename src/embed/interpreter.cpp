@@ -22,7 +22,7 @@ constexpr const char* source_tree_variable = "MPIREPL_SOURCE";
 
 /// Owns a PyConfig and turns the errors of its functions into UserError.
 class Config {
- public:
+  public:
     Config() { PyConfig_InitPythonConfig(&config_); }
     ~Config() { PyConfig_Clear(&config_); }
     Config(const Config&) = delete;
@@ -41,7 +41,7 @@ class Config {
     }
     void initialize() { check(Py_InitializeFromConfig(&config_)); }
 
- private:
+  private:
     static void check(PyStatus status) {
         if (PyStatus_IsExit(status)) throw UserError("", status.exitcode);
         if (PyStatus_Exception(status))
@@ -82,10 +82,10 @@ Outcome Interpreter::run(const Cell& cell) {
     Outcome outcome{.ranks = 1};
     {
         py::gil_scoped_acquire gil;
-        py::object ended = py::module_::import("mpirepl._run")
-                               .attr("run")(static_cast<int>(cell.kind), cell.targets.to_string(), cell.name,
-                                            py::bytes(cell.source), py::bytes(cell.shown),
-                                            cell.flags, cell.echo, cell.timed);
+        py::object ended =
+            py::module_::import("mpirepl._run")
+                .attr("run")(static_cast<int>(cell.kind), cell.targets.to_string(), cell.name,
+                             py::bytes(cell.code), py::bytes(cell.source), cell.timed);
         auto [status, exited, timings] =
             ended.cast<std::tuple<int, bool, std::vector<std::pair<int, double>>>>();
         outcome.status = status;
@@ -100,7 +100,8 @@ Outcome Interpreter::run(const Cell& cell) {
                                        .ranks = 1});
     }
     flush_c_output();
-    // A child that a cell has forked, and that has come to the cell's end, must not go on as a rank.
+    // A child that a cell has forked, and that has come to the cell's end, must not go on as a
+    // rank.
     if (::getpid() != process) ::_exit(outcome.status);
     return outcome;
 }

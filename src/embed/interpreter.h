@@ -12,13 +12,12 @@ namespace mpirepl {
 /// The life of CPython in this process, and the one way to run a cell in it. For the main thread.
 /// Between calls the GIL is released, so that threads of user code run.
 class Interpreter {
- public:
+  public:
     /// Starts Python as `python ARGUMENTS` would, in the user's environment (see environment.h).
     /// The standard streams must be in place already.
     /// @param arguments python's own options, then -c CODE, -m MODULE or a file, then sys.argv[1:]
     /// @param path0 what comes first in sys.path
-    Interpreter(const std::vector<std::string>& arguments,
-                const std::optional<std::string>& path0);
+    Interpreter(const std::vector<std::string>& arguments, const std::optional<std::string>& path0);
     Interpreter(const Interpreter&) = delete;
     Interpreter& operator=(const Interpreter&) = delete;
 

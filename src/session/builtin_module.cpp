@@ -59,18 +59,16 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.def("foreign_mpi_loaded", [] { return unless_empty(foreign_mpi_loaded()); });
     module.def("parse_targets",
                [](const std::string& spec) { return targets_of(spec).to_string(); });
-    module.def("ranks",
-               [](const std::string& spec) { return py::tuple(py::cast(targets_of(spec).ranks())); });
-    module.def("count", [](const std::string& spec) { return targets_of(spec).count(); });
+    module.def("ranks", [](const std::string& spec) {
+        return py::tuple(py::cast(targets_of(spec).ranks()));
+    });
     module.def("statements", statements);
     // Rank 0 only:
-    module.def("say", [](std::string line, bool to_stderr) {
-        display->say(std::move(line), to_stderr);
-    });
+    module.def("say",
+               [](std::string line, bool to_stderr) { display->say(std::move(line), to_stderr); });
     module.def("show_error", [](const std::string& spec, const std::string& text) {
-        display->show({.ranks = targets_of(spec),
-                       .stream = Stream::error,
-                       .text = clean_text(text) + '\n'});
+        display->show(
+            {.ranks = targets_of(spec), .stream = Stream::error, .text = clean_text(text) + '\n'});
     });
 }
 

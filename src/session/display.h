@@ -9,7 +9,7 @@ namespace mpirepl {
 
 /// Rank 0: sends cells out and prints what has been gathered.
 class Display : public Relay {
- public:
+  public:
     struct Finished {
         Outcome outcome;
         bool all_exited = false;  ///< SystemExit on every rank of the cell
@@ -32,7 +32,7 @@ class Display : public Relay {
 
     void on_turn(Clock::time_point now) override;
 
- private:
+  private:
     void give_on(Report&& report) override;
     std::size_t backlog() const override { return Relay::backlog() + printer_.waiting(); }
     void finish_cell(std::vector<Block>& blocks);

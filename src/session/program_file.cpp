@@ -32,8 +32,8 @@ Cell read_program_file(const std::string& name) {
     errno = 0;
     std::ifstream file(name, std::ios::binary);
     if (!file)
-        throw UserError(fmt::format("can't open file '{}': [Errno {}] {}", path, errno,
-                                    std::strerror(errno)));
+        throw UserError(
+            fmt::format("can't open file '{}': [Errno {}] {}", path, errno, std::strerror(errno)));
     std::string source{std::istreambuf_iterator<char>(file), {}};
     if (is_archive(source)) return {.kind = Cell::Kind::path, .name = name};
     return {.kind = Cell::Kind::script, .name = path, .source = std::move(source)};

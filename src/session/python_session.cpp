@@ -18,9 +18,10 @@ RankSet ranks_of(const py::handle& canonical) {
 
 }  // namespace
 
-PythonSession::PythonSession(const std::string& targets, const std::string& fold) {
+PythonSession::PythonSession(const std::string& targets, const std::string& fold,
+                             bool interactive) {
     py::gil_scoped_acquire gil;
-    session_module().attr("begin")(targets, fold);
+    session_module().attr("begin")(targets, fold, interactive);
 }
 
 Prepared PythonSession::prepare(const std::string& text) {
@@ -31,13 +32,11 @@ Prepared PythonSession::prepare(const std::string& text) {
     prepared.cell = {.kind = Cell::Kind::cell,
                      .number = fields[1].cast<std::uint32_t>(),
                      .targets = ranks_of(fields[2]),
-                     .fold = fields[3].cast<bool>(),
-                     .echo = fields[4].cast<bool>(),
-                     .timed = fields[5].cast<bool>(),
-                     .flags = fields[6].cast<std::uint32_t>(),
-                     .name = fields[7].cast<std::string>(),
-                     .source = fields[8].cast<std::string>(),
-                     .shown = fields[9].cast<std::string>()};
+                     .timed = fields[4].cast<bool>(),
+                     .name = fields[5].cast<std::string>(),
+                     .code = fields[6].cast<std::string>(),
+                     .source = fields[7].cast<std::string>()};
+    prepared.fold_mode = fields[3].cast<std::string>();
     return prepared;
 }
 
@@ -46,11 +45,15 @@ void PythonSession::note_failure() {
     session_module().attr("session").attr("failed")();
 }
 
-bool PythonSession::check(const Cell& program) {
+bool PythonSession::compile(Cell& program) {
     py::gil_scoped_acquire gil;
-    return py::module_::import("mpirepl._check")
-        .attr("check")(py::bytes(program.source), program.name, program.targets.to_string())
-        .cast<bool>();
+    py::object code =
+        py::module_::import("mpirepl._compile")
+            .attr("program")(py::bytes(program.source), program.name, program.targets.to_string());
+    program.source.clear();
+    if (code.is_none()) return false;
+    program.code = code.cast<std::string>();
+    return true;
 }
 
 }  // namespace mpirepl

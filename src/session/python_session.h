@@ -11,18 +11,20 @@ struct Prepared {
     enum class Verdict { done, failed, syntax_error, quit, run };
     Verdict verdict = Verdict::done;
     Cell cell;
+    std::string fold_mode;
 };
 
 /// Rank 0's session object in Python (python/mpirepl/_session.py): it knows the magics, the
 /// targets and the history. For the main thread; takes the GIL itself.
 class PythonSession {
- public:
-    PythonSession(const std::string& targets, const std::string& fold);
+  public:
+    PythonSession(const std::string& targets, const std::string& fold, bool interactive);
     Prepared prepare(const std::string& text);
     /// The cell that was prepared last has failed.
     void note_failure();
-    /// Checks the syntax of a program before it is sent; shows the error if there is one.
-    static bool check(const Cell& program);
+    /// Compiles the source of a program, which need not be sent then.
+    /// @return false when there is an error, which has been shown
+    static bool compile(Cell& program);
 };
 
 }  // namespace mpirepl

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mpi_error.h"
+#include "embed/crash_report.h"
 
 namespace mpirepl {
 namespace {
@@ -12,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr long long window = 1 << 20;
 constexpr std::size_t backlog_limit = 1 << 20;
+constexpr std::size_t piece_bytes = 256 * 1024;  // of a long value or traceback, at a line's end
 
 // An inner rank waits briefly, so that rank 0 still has what a few levels of them let pass on the
 // screen within 100 ms.
@@ -36,27 +38,36 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits wai
       agent_(agent),
       collector_(waits, [this](Report&& report) { give_on(std::move(report)); }) {
     capture_.start(agent_.io(), [this](Capture::Source source, std::string&& lines) {
-        Block block{.ranks = RankSet::single(world_.rank()),
-                    .stream = source == Capture::out ? Stream::standard_output
-                                                     : Stream::standard_error,
-                    .cell = cell_number_,
-                    .text = std::move(lines)};
-        Report report{.sequence = collector_.sequence()};
-        report.blocks.push_back(std::move(block));
-        collector_.add(std::move(report), Clock::now());
+        add_own(source == Capture::out ? Stream::standard_output : Stream::standard_error,
+                std::move(lines));
     });
 }
 
 void Relay::write(Stream stream, std::string text) {
+    std::size_t begin = 0;
+    while (text.size() - begin > piece_bytes) {
+        std::size_t end = text.find('\n', begin + piece_bytes - 1);
+        if (end == std::string::npos) break;
+        post_block(stream, text.substr(begin, end + 1 - begin));
+        begin = end + 1;
+    }
+    if (begin < text.size()) post_block(stream, begin == 0 ? std::move(text) : text.substr(begin));
+}
+
+void Relay::post_block(Stream stream, std::string text) {
     agent_.post([this, stream, text = std::move(text)]() mutable {
         capture_.drain(true);
-        Report report{.sequence = collector_.sequence()};
-        report.blocks.push_back({.ranks = RankSet::single(world_.rank()),
-                                 .stream = stream,
-                                 .cell = cell_number_,
-                                 .text = std::move(text)});
-        collector_.add(std::move(report), Clock::now());
+        add_own(stream, std::move(text));
     });
+}
+
+void Relay::add_own(Stream stream, std::string text) {
+    Report report{.sequence = collector_.sequence()};
+    report.blocks.push_back({.ranks = RankSet::single(world_.rank()),
+                             .stream = stream,
+                             .cell = cell_number_,
+                             .text = std::move(text)});
+    collector_.add(std::move(report), Clock::now());
 }
 
 std::optional<Cell> Relay::next_cell() {
@@ -69,7 +80,8 @@ std::optional<Cell> Relay::next_cell() {
 }
 
 void Relay::leave() {
-    while (!agent_.work_until([this] { return agent_.ended(); })) {}
+    while (!agent_.work_until([this] { return agent_.ended(); })) {
+    }
 }
 
 void Relay::finish(Outcome outcome) {
@@ -121,7 +133,14 @@ void Relay::on_turn(Clock::time_point now) {
     bool full = backlog() >= backlog_limit;
     if (full != paused_) capture_.pause(paused_ = full);
     if (!full) grant_credit();
+    if (rank_is_dying()) save_output();
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
+}
+
+void Relay::save_output() {
+    capture_.drain(true);
+    collector_.stream(collector_.sequence());
+    if (backlog() == 0 && !agent_.sending()) output_is_saved();
 }
 
 void Relay::grant_credit() {
@@ -131,11 +150,10 @@ void Relay::grant_credit() {
 }
 
 void Relay::on_failure(const std::string& what) {
-    std::string line = fmt::format(
-        "mpirepl: rank {} on {} cannot go on, and ends the session: {}\n", world_.rank(),
-        world_.host(), what);
-    [[maybe_unused]] ssize_t written =
-        ::write(capture_.real_stderr(), line.data(), line.size());
+    std::string line =
+        fmt::format("mpirepl: rank {} on {} cannot go on, and ends the session: {}\n",
+                    world_.rank(), world_.host(), what);
+    [[maybe_unused]] ssize_t written = ::write(capture_.real_stderr(), line.data(), line.size());
     PMPI_Abort(MPI_COMM_WORLD, 1);
     ::_exit(1);
 }

@@ -14,15 +14,16 @@
 
 namespace mpirepl {
 
-/// What a rank does besides running Python, as the listener of its agent: passes cells down the tree and to this rank's main thread,
-/// gathers what this rank and those below it print, and gives it on. Where to is up to the two
-/// derived classes: Uplink (to the parent) and Display (rank 0's printer).
+/// What a rank does besides running Python, as the listener of its agent: passes cells down the
+/// tree and to this rank's main thread, gathers what this rank and those below it print, and gives
+/// it on. Where to is up to the two derived classes: Uplink (to the parent) and Display (rank 0's
+/// printer).
 ///
 /// Flow control: a rank may send its parent a window of text; what the parent has got rid of, it
 /// gives back as credit. Whoever has too much waiting stops reading what its own Python prints,
 /// which then blocks in its write.
 class Relay : public AgentListener {
- public:
+  public:
     using Clock = Collector::Clock;
 
     Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits waits);
@@ -43,9 +44,9 @@ class Relay : public AgentListener {
     void on_message(int source, Message&& message,
                     const std::shared_ptr<const std::string>& bytes) override;
     void on_turn(Clock::time_point now) override;
-    [[noreturn]] void on_failure(const std::string& what) override;
+    void on_failure(const std::string& what) override;
 
- protected:
+  protected:
     /// Text has been gathered here and may go on.
     virtual void give_on(Report&& report) = 0;
     /// Bytes of text that wait here.
@@ -61,8 +62,11 @@ class Relay : public AgentListener {
     Agent& agent_;
     Collector collector_;
 
- private:
+  private:
+    void post_block(Stream stream, std::string text);
+    void add_own(Stream stream, std::string text);
     void grant_credit();
+    void save_output();
 
     std::deque<Cell> cells_;
 
@@ -74,10 +78,10 @@ class Relay : public AgentListener {
 
 /// Every rank but 0: what has been gathered goes to the parent.
 class Uplink : public Relay {
- public:
+  public:
     Uplink(const World& world, Agent& agent, Capture& capture);
 
- private:
+  private:
     void give_on(Report&& report) override;
     std::size_t backlog() const override;
     void on_credit(std::size_t bytes) override;

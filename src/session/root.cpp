@@ -1,8 +1,9 @@
 #include "session/root.h"
 
-#include <fmt/format.h>
-
 #include <Python.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -41,17 +42,18 @@ int Root::run(Cell program, Fd input) {
 
 void Root::run_program(Cell program) {
     bool compiles = program.kind == Cell::Kind::command || program.kind == Cell::Kind::script;
-    if (compiles && !PythonSession::check(program)) {
+    if (compiles && !PythonSession::compile(program)) {
         status_ = 1;
         return;
     }
-    program.fold = options_.fold == "on" || (options_.fold == "auto" && program.targets.count() > 16);
+    program.fold = folds(fold_mode_, program.targets);
     note_status(run_everywhere(std::move(program)));
 }
 
 void Root::run_cells(Fd input) {
     ended_ = false;
-    PythonSession session(options_.targets, options_.fold);
+    interactive_ = ::isatty(input.get()) != 0;
+    PythonSession session(options_.targets, options_.fold, interactive_);
     PipeInput cells(std::move(input), PY_VERSION_HEX >= 0x030C0000,
                     [this] { interpreter_.handle_signals(); });
     int before = std::exchange(status_, 0);
@@ -60,13 +62,20 @@ void Root::run_cells(Fd input) {
         if (!text) break;
         Prepared prepared = session.prepare(*text);
         switch (prepared.verdict) {
-            case Prepared::Verdict::done: break;
-            case Prepared::Verdict::quit: ended_ = true; break;
+            case Prepared::Verdict::done:
+                break;
+            case Prepared::Verdict::quit:
+                ended_ = true;
+                break;
             case Prepared::Verdict::syntax_error:
-                cells.skip_after_error();
+                if (!interactive_) cells.skip_after_error();
                 [[fallthrough]];
-            case Prepared::Verdict::failed: status_ = std::max(status_, 1); break;
+            case Prepared::Verdict::failed:
+                status_ = std::max(status_, 1);
+                break;
             case Prepared::Verdict::run: {
+                fold_mode_ = prepared.fold_mode;
+                prepared.cell.fold = folds(fold_mode_, prepared.cell.targets);
                 Display::Finished finished = run_everywhere(std::move(prepared.cell));
                 note_status(finished);
                 if (finished.outcome.status != 0) session.note_failure();
@@ -103,10 +112,11 @@ void Root::note_status(const Display::Finished& finished) {
 }
 
 void Root::finalize() {
-    display_.dispatch({.kind = Cell::Kind::finalize,
-                       .targets = RankSet::all(display_.world_size()),
-                       .fold = options_.fold == "on"});
-    while (!display_.next_cell()) {}
+    RankSet everybody = RankSet::all(display_.world_size());
+    display_.dispatch(
+        {.kind = Cell::Kind::finalize, .targets = everybody, .fold = folds(fold_mode_, everybody)});
+    while (!display_.next_cell()) {
+    }
     display_.finish(interpreter_.finalize());
     while (true) {
         std::optional<Display::Finished> finished = display_.wait_finished();

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -44,8 +46,8 @@ std::string first_in_path(const SessionOptions& options) {
     if (options.program != Cell::Kind::script) return {};
     fs::path file = fs::canonical(options.name, error);
     if (error) file = fs::absolute(options.name);
-    bool is_package = fs::is_directory(file) || file.extension() == ".zip" ||
-                      file.extension() == ".pyz";
+    bool is_package =
+        fs::is_directory(file) || file.extension() == ".zip" || file.extension() == ".pyz";
     return is_package ? options.name : file.parent_path().string();
 }
 
@@ -61,8 +63,7 @@ Fd open_output(const SessionOptions& options, const Capture& capture) {
     if (!options.output_file) return reopen_for_writing(capture.real_stdout());
     Fd file(::open(options.output_file->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!file)
-        throw UserError(
-            fmt::format("-o {}: {}", *options.output_file, std::strerror(errno)));
+        throw UserError(fmt::format("-o {}: {}", *options.output_file, std::strerror(errno)));
     return file;
 }
 
@@ -82,10 +83,14 @@ void follow(Relay& relay, Interpreter& interpreter) {
 
 /// All that a session consists of on this rank, in the order in which it comes into being.
 class Rank {
- public:
+  public:
     /// @throws UserError when this rank cannot begin
     Rank(const World& world, const SessionOptions& options)
-        : options_(options), is_root_(world.rank() == 0), program_(program(world)), input_(input()), agent_(world) {
+        : options_(options),
+          is_root_(world.rank() == 0),
+          program_(program(world)),
+          input_(input()),
+          agent_(world) {
         if (is_root_) {
             printer_ = std::make_unique<Printer>(open_output(options, capture_),
                                                  reopen_for_writing(capture_.real_stderr()));
@@ -108,10 +113,13 @@ class Rank {
         else
             follow(*relay_, *interpreter_);
         relay_->leave();
+        if (is_root_ && std::getenv("MPIREPL_STATISTICS") != nullptr)
+            ::dprintf(capture_.real_stderr(), "mpirepl: rank 0 received %llu bytes of reports\n",
+                      static_cast<unsigned long long>(agent_.received()));
         return status;
     }
 
- private:
+  private:
     Cell program(const World& world) const {
         Cell program{.kind = options_.program, .name = options_.name};
         if (program.kind == Cell::Kind::command) {
@@ -142,6 +150,11 @@ class Rank {
 };
 
 }  // namespace
+
+bool folds(const std::string& mode, const RankSet& targets) {
+    constexpr int many = 16;
+    return mode == "on" || (mode == "auto" && targets.count() > many);
+}
 
 int run_session(const World& world, const SessionOptions& options) {
     std::optional<UserError> problem;

@@ -27,6 +27,9 @@ struct SessionOptions {
     bool cells_afterwards = false;  ///< -i
 };
 
+/// Whether a cell's output is folded under a mode of --fold or %fold: auto, on or off.
+bool folds(const std::string& mode, const RankSet& targets);
+
 /// Runs a whole session on this rank, from Python's start to its end.
 /// @return the exit status for this process
 /// @throws UserError, on every rank alike, when the session cannot begin

@@ -1,0 +1,90 @@
+"""Compile cells and programs: on rank 0, which sends code to the others, never to be compiled again."""
+
+import _ast
+import marshal
+from types import CodeType
+
+import _mpirepl
+
+TOP_LEVEL_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_COMPOUND = frozenset(b"async class def for if match try while with".split())
+
+ERRORS = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
+
+
+def cell(source: bytes, name: str, flags: int, echo: bool) -> list[CodeType]:
+    """Compile a cell, with `echo` the last expression apart so that its value is displayed.
+
+    Raises
+    ------
+    SyntaxError or another of ERRORS
+    """
+    flags |= TOP_LEVEL_AWAIT
+    if echo and _is_simple(source):
+        return [compile(source, name, "single", flags, True)]
+    tree = compile(source, name, "exec", flags | _ast.PyCF_ONLY_AST, True)
+    codes = []
+    last = tree.body[-1] if tree.body else None
+    shows = echo and isinstance(last, _ast.Expr) and not _ends_in_semicolon(source, last)
+    if shows:
+        tree.body.pop()
+    if tree.body or not shows:
+        codes.append(compile(tree, name, "exec", flags, True))
+    if shows:
+        codes.append(compile(_ast.Interactive([last]), name, "single", flags, True))
+    return codes
+
+
+def program(source: bytes, name: str, targets: str) -> bytes | None:
+    """Compile a program for sending; show its error, if it has one, as that of `targets`."""
+    try:
+        return marshal.dumps([compile(source, name, "exec", 0, True)])
+    except ERRORS as error:
+        show_error(error, source, name, targets)
+        return None
+
+
+def _is_simple(source: bytes) -> bool:
+    """Tell whether a cell is one simple statement, which Python itself compiles "single"."""
+    return (
+        source.find(b"\n") == len(source) - 1
+        and b";" not in source
+        and source.split(maxsplit=1)[0].rstrip(b":(") not in _COMPOUND
+    )
+
+
+def _ends_in_semicolon(source: bytes, last: _ast.Expr) -> bool:
+    if b";" not in source:
+        return False
+    lines = source.split(b"\n")
+    behind = [lines[last.end_lineno - 1][last.end_col_offset :], *lines[last.end_lineno :]]
+    return any(b";" in line.partition(b"#")[0] for line in behind)
+
+
+def is_docstring(source: bytes) -> bool:
+    """Tell whether a cell is nothing but a string."""
+    if source.lstrip()[:1] not in (b'"', b"'", b"r", b"R", b"u", b"U"):
+        return False
+    try:
+        body = compile(source, "<cell>", "exec", _ast.PyCF_ONLY_AST, True).body
+    except (SyntaxError, ValueError):
+        return False
+    return (
+        len(body) == 1
+        and isinstance(body[0], _ast.Expr)
+        and isinstance(body[0].value, _ast.Constant)
+        and isinstance(body[0].value.value, str)
+    )
+
+
+def show_error(error: Exception, source: bytes, name: str, targets: str) -> None:
+    """Show what compile() has raised for a source; the line too where Python has left it out."""
+    from mpirepl import _errors
+
+    if not isinstance(error, SyntaxError):  # NUL bytes, in some versions of Python
+        error = SyntaxError(str(error), (name, None, None, None))
+    elif error.text is None and error.lineno and error.filename == name:
+        lines = source.decode("utf-8", "replace").splitlines(True)
+        error.text = lines[error.lineno - 1] if error.lineno <= len(lines) else None
+    error.__traceback__ = error.__context__ = None
+    _mpirepl.show_error(targets, _errors.text(error).encode("utf-8", "backslashreplace"))

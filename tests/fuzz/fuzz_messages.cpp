@@ -1,0 +1,57 @@
+// decode() of any bytes gives a message that is encoded to the same bytes, or throws WireError.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broadcast/messages.h"
+
+using namespace mpirepl;
+
+namespace {
+
+constexpr unsigned epoch = 0;
+
+void require(bool condition, const char* what) {
+    if (condition) return;
+    std::cerr << what << '\n';
+    std::abort();
+}
+
+std::vector<Message> valid_messages() {
+    RankSet ranks = RankSet::range(0, 3);
+    ranks.insert(RankSet::single(7));
+    Report report{.sequence = 5, .streaming = true};
+    report.blocks.push_back({.ranks = ranks, .stream = Stream::value, .cell = 2, .text = "1\n"});
+    report.blocks.push_back({.ranks = RankSet::single(2), .settled = true, .text = "two\n"});
+    report.outcome = {.ranks = 5, .failed = 1, .status = 1, .timings = {Timing{.ranks = 5}}};
+    return {Cell{.sequence = 1, .number = 2, .targets = ranks, .name = "a", .source = "b = 1"},
+            report, Credit{.bytes = 9}, StreamNow{.sequence = 3}, CloseOutput{}};
+}
+
+/// The input itself, or the input laid over a valid message, which its first byte chooses.
+std::string message_of(std::string_view input) {
+    static const std::vector<Message> valid = valid_messages();
+    std::size_t choice = input.empty() ? valid.size() : static_cast<unsigned char>(input[0]) % 16;
+    if (choice >= valid.size()) return std::string(input.substr(input.empty() ? 0 : 1));
+    std::string bytes = encode(valid[choice], epoch);
+    for (input.remove_prefix(1); input.size() >= 2; input.remove_prefix(2))
+        bytes[static_cast<unsigned char>(input[0]) % bytes.size()] ^= input[1];
+    return bytes;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string bytes = message_of({reinterpret_cast<const char*>(data), size});
+    try {
+        // Compared as bytes, because a duration may be a NaN, which does not equal itself.
+        require(encode(decode(bytes, epoch), epoch) == bytes, "another message came back");
+    } catch (const WireError&) {
+        return 0;
+    }
+    return 0;
+}

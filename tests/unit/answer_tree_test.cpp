@@ -1,0 +1,204 @@
+// Random texts through a whole tree of collectors: what comes out for each rank is what went in.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broadcast/collector.h"
+#include "broadcast/tree.h"
+#include "unit/support.h"
+
+using namespace mpirepl;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int size = 5;
+constexpr std::size_t streams = static_cast<std::size_t>(last_stream) + 1;
+
+bool is_output(const Block& block) {
+    return block.stream == Stream::standard_output || block.stream == Stream::value ||
+           block.stream == Stream::report;
+}
+
+/// The text of one rank: of each stream, and of what goes to stdout and to stderr together.
+struct Record {
+    std::array<std::string, streams> by_stream;
+    std::array<std::string, 2> by_destination;
+
+    void add(const Block& block) {
+        by_stream[static_cast<std::size_t>(block.stream)] += block.text;
+        by_destination[is_output(block) ? 1 : 0] += block.text;
+    }
+    bool operator==(const Record&) const = default;
+};
+
+/// Five ranks, each with its collector; a report is on its way for a random number of steps, but
+/// does not overtake another one of the same rank.
+class AnswerTree {
+  public:
+    explicit AnswerTree(unsigned seed) : random_(seed), arity_(2 + below(2)) {
+        for (int rank = 0; rank < size; ++rank) {
+            trees_.emplace_back(rank, size, arity_);
+            collectors_.push_back(std::make_unique<Collector>(
+                Fold::Waits{.error = 10ms, .output = 15ms, .bulk = 1s},
+                [this, rank](Report&& report) { give_on(rank, std::move(report)); }));
+        }
+    }
+
+    /// A cell of all ranks, which print until each of them has had its `prints`.
+    void run(bool folding, bool streaming, int prints) {
+        ++sequence_;
+        std::vector<int> left(size, prints);
+        std::vector<int> order = {0, 1, 2, 3, 4};
+        std::ranges::shuffle(order, random_);
+        for (std::size_t step = 0;
+             collectors_[0]->sequence() != sequence_ || collectors_[0]->running(); ++step) {
+            now_ += std::chrono::milliseconds(below(8));
+            if (step < size) begin(order[step], folding, streaming);
+            for (int rank = 0; rank < size; ++rank) {
+                if (!has_begun(rank)) continue;
+                if (below(2) == 0) act(rank, left[static_cast<std::size_t>(rank)]);
+            }
+            deliver();
+        }
+    }
+
+    /// Text of threads between the cells.
+    void idle() {
+        for (int step = 0; step < 300; ++step) {
+            now_ += 10ms;
+            if (step < 10) print(below(size));
+            deliver();
+        }
+    }
+
+    void check(bool order_of_destinations) const {
+        CHECK(underway_.empty());
+        for (std::size_t rank = 0; rank < size; ++rank) {
+            CAPTURE(rank);
+            for (std::size_t stream = 0; stream < streams; ++stream) {
+                CAPTURE(stream);
+                CHECK((printed_[rank].by_stream[stream] == shown_[rank].by_stream[stream]));
+            }
+            if (order_of_destinations) CHECK((printed_[rank] == shown_[rank]));
+            CHECK(collectors_[rank]->held_bytes() == 0);
+        }
+    }
+
+  private:
+    struct Underway {
+        int from;
+        int to;
+        Report report;
+    };
+
+    int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
+    Collector& collector(int rank) { return *collectors_[static_cast<std::size_t>(rank)]; }
+    const Tree& tree(int rank) const { return trees_[static_cast<std::size_t>(rank)]; }
+    bool has_begun(int rank) { return collector(rank).sequence() == sequence_; }
+
+    void begin(int rank, bool folding, bool streaming) {
+        collector(rank).begin(sequence_, tree(rank).subtree(), folding, now_);
+        if (streaming) collector(rank).stream(sequence_);
+    }
+
+    /// Prints something, or ends the cell on this rank when `left` is 0.
+    void act(int rank, int& left) {
+        if (left < 0) return;
+        if (left-- > 0) {
+            print(rank);
+        } else {
+            collector(rank).add({.sequence = sequence_, .outcome = {.ranks = 1}}, now_);
+        }
+    }
+
+    /// Often what other ranks print too, sometimes very much.
+    void print(int rank) {
+        static constexpr Stream choices[] = {Stream::standard_output, Stream::standard_output,
+                                             Stream::standard_output, Stream::standard_error,
+                                             Stream::value,           Stream::error,
+                                             Stream::report};
+        Block block{.ranks = RankSet::single(rank),
+                    .stream = choices[below(std::size(choices))],
+                    .cell = sequence_};
+        block.text = below(10) == 0 ? lines(300 + 200 * below(3)) : lines(1 + below(3));
+        if (below(4) == 0) block.text += fmt::format("of rank {}\n", rank);
+        printed_[static_cast<std::size_t>(rank)].add(block);
+        Report report{.sequence = sequence_};
+        report.blocks.push_back(std::move(block));
+        collector(rank).add(std::move(report), now_);
+    }
+
+    void give_on(int from, Report&& report) {
+        if (from != 0) {
+            underway_.push_back({from, tree(from).parent(), std::move(report)});
+            return;
+        }
+        for (const Block& block : report.blocks)
+            for (int rank : block.ranks.ranks()) shown_[static_cast<std::size_t>(rank)].add(block);
+    }
+
+    void deliver() {
+        std::deque<Underway> later;
+        std::array<bool, size> held{};
+        for (Underway& one : std::exchange(underway_, {})) {
+            bool& hold = held[static_cast<std::size_t>(one.from)];
+            hold = hold || below(3) == 0;
+            if (hold) {
+                later.push_back(std::move(one));
+            } else {
+                collector(one.to).add(std::move(one.report), now_);
+            }
+        }
+        // What has been given on meanwhile comes behind what its rank gave on before.
+        later.insert(later.end(), std::make_move_iterator(underway_.begin()),
+                     std::make_move_iterator(underway_.end()));
+        underway_ = std::move(later);
+        for (auto& collector : collectors_) collector->tick(now_);
+    }
+
+    std::mt19937 random_;
+    int arity_;
+    std::uint32_t sequence_ = 0;
+    Collector::Clock::time_point now_{1h};
+    std::vector<Tree> trees_;
+    std::vector<std::unique_ptr<Collector>> collectors_;
+    std::deque<Underway> underway_;
+    std::array<Record, size> printed_;
+    std::array<Record, size> shown_;
+};
+
+void run(unsigned seed, bool folding, bool streaming, bool order_of_destinations) {
+    CAPTURE(seed);
+    AnswerTree tree(seed);
+    for (int cell = 0; cell < 4; ++cell) {
+        tree.run(folding, streaming, 5 + static_cast<int>(seed % 60));
+        if (cell % 2 == 0) tree.idle();
+    }
+    tree.idle();
+    tree.check(order_of_destinations);
+}
+
+}  // namespace
+
+TEST_CASE("answer_tree: nothing is lost and each stream stays in order") {
+    for (unsigned seed = 0; seed < 150; ++seed)
+        for (bool folding : {false, true}) run(seed, folding, false, false);
+}
+
+TEST_CASE("answer_tree: streaming keeps the order of all that goes to one place") {
+    for (unsigned seed = 1000; seed < 1150; ++seed)
+        for (bool folding : {false, true}) run(seed, folding, true, true);
+}
+
+TEST_CASE("answer_tree: quick cells keep the order of all that goes to one place") {
+    for (unsigned seed = 2000; seed < 2030; ++seed)
+        for (bool folding : {false, true}) run(seed, folding, false, true);
+}

@@ -1,0 +1,87 @@
+#include "console/printer.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <string>
+#include <vector>
+
+#include "unit/support.h"
+
+using namespace mpirepl;
+
+namespace {
+
+/// A printer into two files.
+struct Printed {
+    TemporaryFile out;
+    TemporaryFile err;
+    Printer printer{out.open(O_WRONLY | O_APPEND), err.open(O_WRONLY | O_APPEND)};
+};
+
+}  // namespace
+
+TEST_CASE("printer: prefixes") {
+    CHECK(prefix(out("0", "")) == "[stdout:0] ");
+    CHECK(prefix(out("0-3,7", "")) == "[stdout:0-3,7] ");
+    CHECK(prefix(err("3", "")) == "[stderr:3] ");
+    CHECK(prefix(block("2", Stream::value, "", 7)) == "Out[2:7]: ");
+    CHECK(prefix(block("0-1", Stream::report, "")) == "[stdout:0-1] ");
+    for (Stream stream : {Stream::error, Stream::exit_status, Stream::exit_message})
+        CHECK(prefix(block("0-2,5", stream, "")) == "[error:0-2,5] ");
+}
+
+TEST_CASE_FIXTURE(Printed, "printer: every line has the prefix, an empty one no blank after it") {
+    printer.print({out("0", "a\n\nb\n"), value("1", "[1,\n\n 2]\n")});
+    CHECK(out.content() ==
+          "[stdout:0] a\n[stdout:0]\n[stdout:0] b\n"
+          "Out[1:1]: [1,\nOut[1:1]:\nOut[1:1]:  2]\n");
+    CHECK(err.content() == "");
+}
+
+TEST_CASE_FIXTURE(Printed, "printer: streams go where they belong, in their order") {
+    printer.print({out("0", "a\n"), err("0", "b\n"), out("1", "c\n"), error("1", "d\n"),
+                   block("2", Stream::report, "e\n"), block("2", Stream::exit_status, "f\n")});
+    printer.say("g", false);
+    printer.say("h", true);
+    CHECK(out.content() == "[stdout:0] a\n[stdout:1] c\n[stdout:2] e\ng\n");
+    CHECK(err.content() == "[stderr:0] b\n[error:1] d\n[error:2] f\nh\n");
+    CHECK(printer.waiting() == 0);
+    CHECK(printer.failure() == 0);
+}
+
+TEST_CASE_FIXTURE(Printed, "printer: odd blocks") {
+    printer.print({});
+    printer.print({out("0", "")});
+    CHECK(out.content() == "");
+    printer.print({out("0", "without newline"), out("1", "\n")});
+    CHECK(out.content() == "[stdout:0] without newline\n[stdout:1]\n");
+}
+
+TEST_CASE("printer: both to one file keep their order") {
+    TemporaryFile both;
+    Printer printer(both.open(O_WRONLY | O_APPEND), both.open(O_WRONLY | O_APPEND));
+    printer.print({out("0", "a\n"), err("0", "b\n"), out("0", "c\n")});
+    CHECK(both.content() == "[stdout:0] a\n[stderr:0] b\n[stdout:0] c\n");
+}
+
+TEST_CASE("printer: a failure of standard output is known, one of standard error is not") {
+    TemporaryFile file;
+    Printer good(file.open(O_WRONLY), Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
+    good.print({out("0", "a\n"), err("0", "b\n")});
+    CHECK(good.failure() == 0);
+    Printer bad(Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), file.open(O_WRONLY));
+    bad.print({out("0", "a\n")});
+    CHECK(bad.failure() == ENOSPC);
+}
+
+TEST_CASE("printer: quick cells are shown by rank, then stream, errors last") {
+    std::vector<Block> blocks = {error("0", "e\n"), value("2", "v\n"),
+                                 err("1", "w\n"),   out("1", "a\n"),
+                                 value("1", "v\n"), out("0,3", "b\n"),
+                                 err("0", "w\n"),   block("1", Stream::exit_status, "1\n")};
+    sort_for_display(blocks);
+    CHECK(show(blocks) ==
+          "0,3 out b; | 0 err w; | 1 out a; | 1 value v; | 1 err w; | 2 value v; | "
+          "0 error e; | 1 exit_status 1;");
+}

@@ -1,0 +1,40 @@
+#include "broadcast/tree.h"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using mpirepl::RankSet;
+using mpirepl::Tree;
+
+TEST_CASE("tree: parents, children and subtrees agree") {
+    for (int arity : {1, 2, 3, 4, 5, 64}) {
+        for (int size = 1; size <= 100; ++size) {
+            std::vector<Tree> trees;
+            for (int rank = 0; rank < size; ++rank) trees.emplace_back(rank, size, arity);
+            int edges = 0;
+            for (int rank = size - 1; rank >= 0; --rank) {
+                const Tree& tree = trees[static_cast<std::size_t>(rank)];
+                RankSet subtree = RankSet::single(rank);
+                for (int child : tree.children()) {
+                    const Tree& below = trees[static_cast<std::size_t>(child)];
+                    CHECK_FALSE(below.is_root());
+                    CHECK(below.parent() == rank);
+                    CHECK_FALSE(subtree.intersects(below.subtree()));
+                    subtree.insert(below.subtree());
+                    ++edges;
+                }
+                CHECK(tree.children().size() <= static_cast<std::size_t>(arity));
+                CHECK(tree.subtree() == subtree);
+            }
+            CHECK(edges == size - 1);
+            CHECK(trees[0].is_root());
+            CHECK(trees[0].subtree() == RankSet::all(size));
+        }
+    }
+}
+
+TEST_CASE("tree: of very many ranks") {
+    CHECK(Tree(0, 2'000'000'000, 64).subtree() == RankSet::all(2'000'000'000));
+    CHECK(Tree(1'999'999'999, 2'000'000'000, 64).children().empty());
+}
