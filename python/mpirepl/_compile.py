@@ -1,4 +1,4 @@
-"""Compile cells and programs: on rank 0, which sends code to the others, never to be compiled again."""
+"""Compile cells and programs, on rank 0, which sends their code to the others."""
 
 import _ast
 import marshal

@@ -3,7 +3,7 @@
 import difflib
 
 SESSION_MAGICS = {
-    "targets": "%targets [SPEC]: set or print the ranks that run the cells to come (0,2 0-3 ::2 !1)",
+    "targets": "%targets [SPEC]: set or print the ranks of the cells to come (0,2 0-3 ::2 !1)",
     "fold": "%fold [auto|on|off]: print equal output of several ranks once",
     "history": "%history [-n] [RANGES]: print the cells so far, -n with numbers",
     "save": "%save [-f] FILE [RANGES]: write the cells as a script for plain mpiexec python",

@@ -11,8 +11,9 @@ import time
 import types
 from collections.abc import Iterator
 
-import __main__
 import _mpirepl
+
+import __main__
 from mpirepl import _compile, _run
 
 
@@ -181,7 +182,7 @@ def _arguments(words: list[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _exits() -> Iterator[None]:
-    """Make leaving a file the end of the file, not of the session; an error unless its code is 0."""
+    """Let sys.exit() end the file only, not the session; an error unless its code is 0."""
     try:
         yield
     except SystemExit as exit:

@@ -1,13 +1,15 @@
 """Run one cell, script, command or module on this rank and say how it ended."""
 
 import builtins
+import contextlib
 import marshal
 import sys
 import time
 from types import CodeType
 
-import __main__
 import _mpirepl
+
+import __main__
 
 CELL, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
 VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/block.h
@@ -147,10 +149,8 @@ def _event_loop():
 
 
 def _exit_status(exit: SystemExit) -> int:
-    try:
+    with contextlib.suppress(OSError):
         flush()
-    except OSError:
-        pass
     if exit.code is None:
         emit(EXIT_STATUS, "0")
         return 0

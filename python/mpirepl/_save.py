@@ -1,7 +1,6 @@
 """Write the cells of a session as a script that runs under plain ``mpiexec python``."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -11,6 +10,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import _mpirepl
+
 from mpirepl import _help
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 import _mpirepl
+
 from mpirepl import _compile, _help, _run, _save
 
 DONE, FAILED, SYNTAX_ERROR, QUIT, RUN = range(5)  # Verdict in src/session/python_session.h

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "console/cell_splitter.h"
+#include "console/launcher_input.h"
 
 namespace mpirepl {
 
@@ -23,7 +24,10 @@ class PipeInput {
     void skip_after_error() { splitter_.skip_after_error(); }
 
   private:
+    bool wait_for_input();
+
     Fd fd_;
+    LauncherInput launcher_;
     CellSplitter splitter_;
     std::function<void()> on_signal_;
     std::string buffer_;

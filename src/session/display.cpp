@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -49,9 +50,9 @@ void Display::show(Block block) {
 
 void Display::give_on(Report&& report) {
     std::vector<Block>& blocks = report.blocks;
-    auto exits = std::ranges::stable_partition(blocks, std::not_fn(is_exit));
-    exits_.insert(exits_.end(), std::move_iterator(exits.begin()), std::move_iterator(exits.end()));
-    blocks.erase(exits.begin(), exits.end());
+    auto exits = std::stable_partition(blocks.begin(), blocks.end(), std::not_fn(is_exit));
+    std::move(exits, blocks.end(), std::back_inserter(exits_));
+    blocks.erase(exits, blocks.end());
     bool ended = report.outcome.ranks > 0 && !collector_.running();
     if (ended) finish_cell(blocks);
     if (!report.streaming) sort_for_display(blocks);

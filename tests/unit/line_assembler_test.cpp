@@ -14,6 +14,7 @@ using mpirepl::LineAssembler;
 namespace {
 
 constexpr std::size_t mebibyte = 1 << 20;
+constexpr std::size_t max_line = 4 * mebibyte;
 
 std::string assemble(std::string_view bytes, std::size_t chunk) {
     LineAssembler assembler;
@@ -193,9 +194,9 @@ TEST_CASE("line_assembler: compacting keeps the cursor and a torn sequence") {
     for (const std::string_view torn : {"\xe2\x82|\xac", "\x1b[3|1m", "|"}) {
         const std::size_t bar = torn.find('|');
         const std::string head(torn.substr(0, bar));
-        std::string bytes(mebibyte - 8 - head.size(), '\r');
+        std::string bytes(max_line - 8 - head.size(), '\r');
         bytes += "abcdef\b\b" + head;
-        REQUIRE(bytes.size() == mebibyte);
+        REQUIRE(bytes.size() == max_line);
         bytes += torn.substr(bar + 1);
         bytes += "XY\bZ\n";
         const std::string glyphs = head + std::string(torn.substr(bar + 1));
@@ -207,7 +208,7 @@ TEST_CASE("line_assembler: compacting keeps the cursor and a torn sequence") {
 
 TEST_CASE("line_assembler: a line that is too long is cut between code points") {
     std::string text;
-    while (text.size() < 3 * mebibyte) text += "€";
+    while (text.size() < 3 * max_line) text += "€";
     std::string lines;
     LineAssembler assembler;
     assembler.feed(text, lines);
@@ -216,7 +217,7 @@ TEST_CASE("line_assembler: a line that is too long is cut between code points") 
     std::string joined;
     std::size_t start = 0;
     for (std::size_t end; (end = lines.find('\n', start)) != std::string::npos; start = end + 1) {
-        CHECK(end - start <= mebibyte);
+        CHECK(end - start <= max_line);
         CHECK((end - start) % 3 == 0);
         joined += lines.substr(start, end - start);
     }
@@ -224,9 +225,9 @@ TEST_CASE("line_assembler: a line that is too long is cut between code points") 
 }
 
 TEST_CASE("line_assembler: a line of exactly the limit is not cut") {
-    const std::string text(mebibyte, 'x');
+    const std::string text(max_line, 'x');
     CHECK(assemble(text + "\n", 4096) == text + "\n");
-    CHECK(assemble(text + "\n", 2 * mebibyte) == text + "\n");
+    CHECK(assemble(text + "\n", 2 * max_line) == text + "\n");
     CHECK(assemble(text + "y\n", 4096) == text + "\ny\n");
 }
 

@@ -37,7 +37,9 @@ TEST_CASE("pipe_input: cells of a file, then its end") {
     std::optional<std::string> cell = input.next();
     REQUIRE(cell);
     CHECK(cell->starts_with("if a:\n    b = 2\n"));
-    CHECK(input.next() == "c");
+    cell = input.next();
+    REQUIRE(cell);
+    CHECK(cell->starts_with("c"));
     CHECK(input.next() == std::nullopt);
     CHECK(input.next() == std::nullopt);
 }
@@ -71,9 +73,9 @@ TEST_CASE("pipe_input: a long statement is read in pieces") {
 }
 
 TEST_CASE("pipe_input: after an error it goes on at the next beginning") {
-    TemporaryFile file("def f(:\n    a\n    b\n\nc = 1\n");
+    TemporaryFile file("x = = 1\ndropped = 1\n\nc = 1\n");
     PipeInput input(file.open(O_RDONLY), false, no_signal);
-    REQUIRE(input.next());
+    CHECK(input.next() == "x = = 1\n");
     input.skip_after_error();
     CHECK(input.next() == "c = 1\n");
 }

@@ -14,9 +14,10 @@ namespace {
 
 /// A printer into two files.
 struct Printed {
-    TemporaryFile out;
-    TemporaryFile err;
-    Printer printer{out.open(O_WRONLY | O_APPEND), err.open(O_WRONLY | O_APPEND)};
+    TemporaryFile standard_output;
+    TemporaryFile standard_error;
+    Printer printer{standard_output.open(O_WRONLY | O_APPEND),
+                    standard_error.open(O_WRONLY | O_APPEND)};
 };
 
 }  // namespace
@@ -33,10 +34,10 @@ TEST_CASE("printer: prefixes") {
 
 TEST_CASE_FIXTURE(Printed, "printer: every line has the prefix, an empty one no blank after it") {
     printer.print({out("0", "a\n\nb\n"), value("1", "[1,\n\n 2]\n")});
-    CHECK(out.content() ==
+    CHECK(standard_output.content() ==
           "[stdout:0] a\n[stdout:0]\n[stdout:0] b\n"
           "Out[1:1]: [1,\nOut[1:1]:\nOut[1:1]:  2]\n");
-    CHECK(err.content() == "");
+    CHECK(standard_error.content() == "");
 }
 
 TEST_CASE_FIXTURE(Printed, "printer: streams go where they belong, in their order") {
@@ -44,8 +45,8 @@ TEST_CASE_FIXTURE(Printed, "printer: streams go where they belong, in their orde
                    block("2", Stream::report, "e\n"), block("2", Stream::exit_status, "f\n")});
     printer.say("g", false);
     printer.say("h", true);
-    CHECK(out.content() == "[stdout:0] a\n[stdout:1] c\n[stdout:2] e\ng\n");
-    CHECK(err.content() == "[stderr:0] b\n[error:1] d\n[error:2] f\nh\n");
+    CHECK(standard_output.content() == "[stdout:0] a\n[stdout:1] c\n[stdout:2] e\ng\n");
+    CHECK(standard_error.content() == "[stderr:0] b\n[error:1] d\n[error:2] f\nh\n");
     CHECK(printer.waiting() == 0);
     CHECK(printer.failure() == 0);
 }
@@ -53,9 +54,9 @@ TEST_CASE_FIXTURE(Printed, "printer: streams go where they belong, in their orde
 TEST_CASE_FIXTURE(Printed, "printer: odd blocks") {
     printer.print({});
     printer.print({out("0", "")});
-    CHECK(out.content() == "");
+    CHECK(standard_output.content() == "");
     printer.print({out("0", "without newline"), out("1", "\n")});
-    CHECK(out.content() == "[stdout:0] without newline\n[stdout:1]\n");
+    CHECK(standard_output.content() == "[stdout:0] without newline\n[stdout:1]\n");
 }
 
 TEST_CASE("printer: both to one file keep their order") {
