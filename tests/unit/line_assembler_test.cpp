@@ -208,7 +208,7 @@ TEST_CASE("line_assembler: compacting keeps the cursor and a torn sequence") {
 
 TEST_CASE("line_assembler: a line that is too long is cut between code points") {
     std::string text;
-    while (text.size() < 3 * max_line) text += "€";
+    while (text.size() < max_line + mebibyte) text += "€";
     std::string lines;
     LineAssembler assembler;
     assembler.feed(text, lines);
