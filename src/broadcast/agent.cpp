@@ -20,10 +20,12 @@ using Duration = std::chrono::steady_clock::duration;
 constexpr int nap_share = 8;        // a nap is this part of the time since the last event, but
 constexpr auto sending_nap = 50us;  // at most this while a transfer goes on in pieces,
 constexpr auto longest_nap = 1ms;   // this for a while,
-constexpr auto idle_nap = 4ms;      // and this in a session that has been idle
+constexpr auto idle_nap = 7ms;      // and this in a session that has been idle
 constexpr auto idle_after = 500ms;  // for so long.
 constexpr auto spin = 200us;        // Before that a waiting main thread only yields,
 constexpr auto thread_nap = 200us;  // and the agent's thread leaves the core to the main thread.
+constexpr auto second_look = 5ms;   // While the main thread does the work, the agent's thread looks
+constexpr auto idle_look = 50ms;    // so often whether it still does.
 
 Duration nap_after(Duration idle, bool sending) {
     Duration longest = sending ? sending_nap : idle < idle_after ? longest_nap : idle_nap;
@@ -59,7 +61,7 @@ void Agent::start(AgentListener& listener) {
 
 void Agent::run() {
     while (true) {
-        Duration pause = idle_nap;  // the main thread does the work: look again later
+        Duration pause = since_last_event() < idle_after ? second_look : idle_look;
         if (std::unique_lock lock(mutex_, std::try_to_lock); lock) {
             if (ended()) return;
             pause = turn() ? Duration::zero()

@@ -82,7 +82,7 @@ class Agent {
     using Clock = std::chrono::steady_clock;
     void run();
     bool turn();
-    Clock::duration since_last_event() const { return Clock::now() - last_event_; }
+    Clock::duration since_last_event() const { return Clock::now() - last_event_.load(); }
 
     const World& world_;
     std::mutex mutex_;  ///< held during a turn, and by a main thread that waits
@@ -91,7 +91,7 @@ class Agent {
         io_.get_executor()};
     Channel channel_;
     AgentListener* listener_ = nullptr;
-    Clock::time_point last_event_;
+    std::atomic<Clock::time_point> last_event_{};
     bool ending_ = false;
     std::thread thread_;
 };
