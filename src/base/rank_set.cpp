@@ -38,6 +38,11 @@ bool RankSet::intersects(const RankSet& other) const {
 }
 
 void RankSet::insert(const RankSet& other) {
+    if (other.empty()) return;
+    if (ranges_.empty() || other.first() > ranges_.back().last + 1) {  // ascending: no merge
+        ranges_.insert(ranges_.end(), other.ranges_.begin(), other.ranges_.end());
+        return;
+    }
     std::vector<Range> sorted;
     sorted.reserve(ranges_.size() + other.ranges_.size());
     std::ranges::merge(ranges_, other.ranges_, std::back_inserter(sorted), {}, &Range::first,

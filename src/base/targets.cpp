@@ -57,25 +57,23 @@ RankSet slice(std::optional<long long> start, std::optional<long long> stop, lon
     auto clip = [&](long long index, long long low, long long high) {
         return std::clamp(index < 0 ? index + size : index, low, high);
     };
+    long long first = step > 0 ? (start ? clip(*start, 0, size) : 0)
+                               : (start ? clip(*start, -1, size - 1) : size - 1);
+    long long end =
+        step > 0 ? (stop ? clip(*stop, 0, size) : size) : (stop ? clip(*stop, -1, size - 1) : -1);
+    if (step == 1) return RankSet::range(static_cast<int>(first), static_cast<int>(end) - 1);
+    std::vector<int> chosen;
+    for (long long rank = first; step > 0 ? rank < end : rank > end; rank += step)
+        chosen.push_back(static_cast<int>(rank));
+    if (step < 0) std::ranges::reverse(chosen);
     RankSet ranks;
-    if (step > 0) {
-        long long first = start ? clip(*start, 0, size) : 0;
-        long long end = stop ? clip(*stop, 0, size) : size;
-        if (step == 1) return RankSet::range(static_cast<int>(first), static_cast<int>(end) - 1);
-        for (long long r = first; r < end; r += step)
-            ranks.insert(RankSet::single(static_cast<int>(r)));
-    } else {
-        long long first = start ? clip(*start, -1, size - 1) : size - 1;
-        long long end = stop ? clip(*stop, -1, size - 1) : -1;
-        for (long long r = first; r > end; r += step)
-            ranks.insert(RankSet::single(static_cast<int>(r)));
-    }
+    for (int rank : chosen) ranks.insert(RankSet::single(rank));
     return ranks;
 }
 
-/// The ranks of one item without its '!'; empty when it names none.
-RankSet parse_item(std::string_view item, int size) {
-    ItemReader reader(item);
+/// The ranks of an item, `text` being the item without its '!'; empty when it names none.
+RankSet parse_item(std::string_view item, std::string_view text, int size) {
+    ItemReader reader(text);
     if (reader.take_word("all")) return RankSet::all(size);
     std::optional<long long> first = reader.integer();
     if (first && reader.at_end()) {
@@ -116,7 +114,7 @@ RankSet parse_targets(std::string_view spec, int size) {
         std::string_view item = trimmed(spec.substr(begin, end - begin));
         begin = end + 1;
         bool exclude = !item.empty() && item.front() == '!';
-        RankSet ranks = parse_item(exclude ? item.substr(1) : item, size);
+        RankSet ranks = parse_item(item, exclude ? item.substr(1) : item, size);
         if (ranks.empty())
             throw UserError(
                 fmt::format("targets: '{}' names no rank ({})", item, valid_ranks(size)));

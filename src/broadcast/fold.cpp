@@ -33,10 +33,22 @@ std::size_t common_lines(std::string_view a, std::string_view b) {
 
 /// How much of `a` and `b` may be printed as one.
 std::size_t agreement(const Block& a, const Block& b) {
-    if (a.stream == Stream::error) return a.text == b.text ? a.text.size() : 0;
+    bool is_running_text =
+        a.stream == Stream::standard_output || a.stream == Stream::standard_error;
+    if (!is_running_text) return a.text == b.text ? a.text.size() : 0;
     std::size_t common = common_lines(a.text, b.text);
     bool one_goes_on = common == std::min(a.text.size(), b.text.size());
     return one_goes_on || (is_bulk(a) && is_bulk(b)) ? common : 0;
+}
+
+/// No later block of these ranks must stay behind this one.
+bool can_move_to_end(const std::vector<Block>& blocks, std::size_t index) {
+    const Block& block = blocks[index];
+    return std::none_of(blocks.begin() + static_cast<std::ptrdiff_t>(index) + 1, blocks.end(),
+                        [&](const Block& later) {
+                            return goes_to_output(later.stream) == goes_to_output(block.stream) &&
+                                   later.ranks.intersects(block.ranks);
+                        });
 }
 
 }  // namespace
@@ -139,27 +151,31 @@ std::vector<Block> Fold::take_due(const RankSet& everybody, Clock::time_point no
 
 std::vector<Block> Fold::take_all() {
     std::vector<Block> all;
-    std::unordered_multimap<std::size_t, std::size_t> foldable;  // hash of the text: place in `all`
+    std::unordered_multimap<std::size_t, std::size_t> by_text;  // hash: place in `all`
     for (Entry& entry : entries_) {
         Block& block = entry.block;
         if (entry.foldable) {
             std::size_t hash = std::hash<std::string>{}(block.text);
-            auto [begin, end] = foldable.equal_range(hash);
+            auto [begin, end] = by_text.equal_range(hash);
             auto equal = std::find_if(begin, end, [&](const auto& candidate) {
-                const Block& other = all[candidate.second];
-                return same_place(other, block) && other.text == block.text &&
-                       !other.ranks.intersects(block.ranks);
+                return can_move_to_end(all, candidate.second) &&
+                       same_place(all[candidate.second], block) &&
+                       all[candidate.second].text == block.text &&
+                       !all[candidate.second].ranks.intersects(block.ranks);
             });
+            // The joined block stands where the later one does: what its ranks wrote before both
+            // stays before it.
             if (equal != end) {
-                all[equal->second].ranks.insert(block.ranks);
-                continue;
+                block.ranks.insert(std::exchange(all[equal->second].ranks, {}));
+                by_text.erase(equal);
             }
-            foldable.emplace(hash, all.size());
+            by_text.emplace(hash, all.size());
         }
         all.push_back(std::move(block));
     }
     entries_.clear();
     bytes_ = 0;
+    std::erase_if(all, [](const Block& block) { return block.ranks.empty(); });
     return all;
 }
 

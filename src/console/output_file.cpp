@@ -58,8 +58,9 @@ void OutputFile::go_on() {
             awaiting_ = true;
             descriptor_->async_wait(boost::asio::posix::descriptor_base::wait_write,
                                     [this](boost::system::error_code stopped) {
+                                        if (stopped) return;  // this object may be gone
                                         awaiting_ = false;
-                                        if (!stopped) go_on();
+                                        go_on();
                                     });
             return;
         } else if (errno != EINTR) {

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <map>
 #include <tuple>
+#include <utility>
 
 namespace mpirepl {
 namespace {
@@ -51,11 +52,20 @@ std::string prefix(const Block& block) {
 }
 
 void sort_for_display(std::vector<Block>& blocks) {
-    // Errors last: at a terminal they then stand right above the prompt.
-    std::ranges::stable_sort(blocks, {}, [](const Block& block) {
-        return std::tuple(is_error(block.stream), block.ranks.first(),
-                          block.stream == Stream::standard_error);
-    });
+    // A block comes with its first rank, but not before what any of its ranks wrote earlier.
+    std::map<std::pair<bool, int>, int> place_of;  // stream and rank: where its last block goes
+    std::vector<std::pair<std::tuple<bool, int, bool>, Block>> placed;
+    for (Block& block : blocks) {
+        bool to_stderr = goes_to_stderr(block.stream);
+        int place = block.ranks.first();
+        for (int rank : block.ranks.ranks()) place = std::max(place, place_of[{to_stderr, rank}]);
+        for (int rank : block.ranks.ranks()) place_of[{to_stderr, rank}] = place;
+        // Errors last: at a terminal they then stand right above the prompt.
+        placed.emplace_back(std::tuple(is_error(block.stream), place, to_stderr), std::move(block));
+    }
+    std::stable_sort(placed.begin(), placed.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = std::move(placed[i].second);
 }
 
 void Printer::attach(boost::asio::io_context& io) {

@@ -100,12 +100,12 @@ TEST_CASE_FIXTURE(Node, "collector: errors, reports and exits are folded always"
         print(out(rank, "a\n"));
         print(err(rank, "a\n"));
         print(error(rank, "a\n"));
-        print(block(rank, Stream::exit_message, "a\n"));
     }
+    for (const char* rank : {"2", "3"}) print(block(rank, Stream::exit_message, "a\n"));
     end(4);
     CHECK(taken() ==
-          "0 out a; | 0 err a; | 0-1 error a; | 0-1 exit_message a; | 1 out a; | "
-          "1 err a;(4 ended)");
+          "0 out a; | 0 err a; | 1 out a; | 1 err a; | 0-1 error a; | "
+          "2-3 exit_message a;(4 ended)");
     begin(2);
     for (const char* rank : {"0", "1", "2"}) print(block(rank, Stream::report, "x\n"), 2);
     end(4, 2);
