@@ -29,7 +29,7 @@ class MagicError(Exception):
     """A magic was misused; the text is one sentence for the user."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """A cell of the history."""
 
@@ -43,7 +43,7 @@ class Entry:
         return self.source.decode("utf-8", "replace")
 
 
-@dataclass
+@dataclass(slots=True)
 class Plan:
     """A cell on its way to the ranks."""
 
@@ -132,7 +132,8 @@ class Session:
             elif word[1:] in _help.SESSION_MAGICS:
                 lines[i] = b""
                 getattr(self, f"_do_{word[1:]}")(argument.strip())
-                plan.targets = self.targets
+                if word == "%targets":
+                    plan.targets = self.targets
             elif word in ("%px", "%time") and not any(rest.strip() for rest in lines[i + 1 :]):
                 lines[i] = self._one_line(plan, word[1:], argument).encode()
                 break

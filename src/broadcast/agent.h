@@ -92,6 +92,7 @@ class Agent {
     Channel channel_;
     AgentListener* listener_ = nullptr;
     std::atomic<Clock::time_point> last_event_{};
+    unsigned turns_ = 0;
     bool ending_ = false;
     std::thread thread_;
 };
