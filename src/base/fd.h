@@ -32,9 +32,4 @@ void open_missing_standard_fds();
 /// A copy of `fd` above the standard ones, closed in children.
 Fd duplicate(int fd);
 
-/// The file behind `fd` with an open file description of its own where the system gives one
-/// (pipes, terminals), so that O_NONBLOCK on it does not reach the other processes that hold it;
-/// else a duplicate.
-Fd reopen_for_writing(int fd);
-
 }  // namespace mpirepl

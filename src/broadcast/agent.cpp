@@ -1,15 +1,15 @@
 #include "broadcast/agent.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+
+#include "base/signals_blocked.h"
 
 namespace mpirepl {
 namespace {
@@ -17,16 +17,18 @@ namespace {
 using namespace std::chrono_literals;
 using Duration = std::chrono::steady_clock::duration;
 
-constexpr unsigned io_share = 4;    // one turn in so many looks at the pipes
-constexpr int nap_share = 8;        // a nap is this part of the time since the last event, but
-constexpr auto sending_nap = 50us;  // at most this while a transfer goes on in pieces,
-constexpr auto longest_nap = 1ms;   // this for a while,
-constexpr auto idle_nap = 7ms;      // and this in a session that has been idle
-constexpr auto idle_after = 500ms;  // for so long.
-constexpr auto spin = 200us;        // Before that a waiting main thread only yields,
-constexpr auto thread_nap = 200us;  // and the agent's thread leaves the core to the main thread.
-constexpr auto second_look = 5ms;   // While the main thread does the work, the agent's thread looks
-constexpr auto idle_look = 50ms;    // so often whether it still does.
+constexpr unsigned io_share = 4;  // one turn in so many looks at the pipes
+constexpr int io_per_turn = 8;
+constexpr auto transfer_spin = 2ms;  // so long the thread does not nap while a transfer goes on
+constexpr int nap_share = 8;         // a nap is this part of the time since the last event, but
+constexpr auto sending_nap = 50us;   // at most this while a transfer goes on in pieces,
+constexpr auto longest_nap = 1ms;    // this for a while,
+constexpr auto idle_nap = 7ms;       // and this in a session that has been idle
+constexpr auto idle_after = 500ms;   // for so long.
+constexpr auto spin = 200us;         // Before that a waiting main thread only yields,
+constexpr auto thread_nap = 200us;   // and the agent's thread leaves the core to the main thread.
+constexpr auto second_look = 5ms;  // While the main thread does the work, the agent's thread looks
+constexpr auto idle_look = 50ms;   // so often whether it still does.
 
 Duration nap_after(Duration idle, bool sending) {
     Duration longest = sending ? sending_nap : idle < idle_after ? longest_nap : idle_nap;
@@ -50,14 +52,8 @@ void Agent::start(AgentListener& listener) {
     listener_ = &listener;
     last_event_ = Clock::now();
     ::prctl(PR_SET_TIMERSLACK, 1000);  // ns; naps are short, and threads inherit it
-    // Signals are for the main thread: Python's handlers run there.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&all, fault);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    SignalsBlocked blocked;
     thread_ = std::thread([this] { run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Agent::run() {
@@ -65,18 +61,27 @@ void Agent::run() {
         Duration pause = since_last_event() < idle_after ? second_look : idle_look;
         if (std::unique_lock lock(mutex_, std::try_to_lock); lock) {
             if (ended()) return;
-            pause = turn() ? Duration::zero()
-                           : std::max<Duration>(nap_after(since_last_event(), channel_.sending()),
-                                                thread_nap);
+            if (turn(true)) continue;
+            pause = pause_after(since_last_event());
         }
-        if (pause > Duration::zero()) nap(pause);
+        if (pause > Duration::zero())
+            nap(pause);
+        else
+            sched_yield();
     }
+}
+
+/// How long the agent's thread rests while the main thread is busy with Python.
+Agent::Clock::duration Agent::pause_after(Clock::duration idle) const {
+    if (!channel_.sending()) return std::max<Duration>(nap_after(idle, false), thread_nap);
+    return idle < transfer_spin ? Duration::zero() : nap_after(idle, true);
 }
 
 bool Agent::work_until(const std::function<bool()>& done) {
     std::scoped_lock lock(mutex_);
     while (!done()) {
-        if (turn()) continue;
+        // Messages are what a waiting rank wants; a look at the pipes costs a system call.
+        if (turn(++turns_ % io_share == 0)) continue;
         Duration idle = since_last_event();
         if (idle < spin)
             sched_yield();
@@ -86,14 +91,15 @@ bool Agent::work_until(const std::function<bool()>& done) {
     return true;
 }
 
-bool Agent::turn() {
+bool Agent::turn(bool look_at_pipes) {
     try {
         bool worked = channel_.progress([&](int source, std::string&& bytes) {
             auto shared = std::make_shared<const std::string>(std::move(bytes));
             listener_->on_message(source, decode(*shared, world_.epoch()), shared);
         });
-        // Messages are what a rank waits for; a look at the pipes costs a system call.
-        if (worked || ++turns_ % io_share == 0) worked |= io_.poll() > 0;
+        // A few at a time: on_turn() is asked in between whether there is room for more.
+        for (int i = 0; (worked || look_at_pipes) && i < io_per_turn && io_.poll_one() > 0; ++i)
+            worked = true;
         Clock::time_point now = Clock::now();
         listener_->on_turn(now);
         if (worked) last_event_ = now;

@@ -81,7 +81,8 @@ class Agent {
   private:
     using Clock = std::chrono::steady_clock;
     void run();
-    bool turn();
+    bool turn(bool look_at_pipes);
+    Clock::duration pause_after(Clock::duration idle) const;
     Clock::duration since_last_event() const { return Clock::now() - last_event_.load(); }
 
     const World& world_;

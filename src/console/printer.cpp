@@ -68,16 +68,12 @@ void sort_for_display(std::vector<Block>& blocks) {
     for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = std::move(placed[i].second);
 }
 
-void Printer::attach(boost::asio::io_context& io) {
-    out_.attach(io);
-    err_.attach(io);
-}
-
 void Printer::print(const std::vector<Block>& blocks) {
     std::string text;
     bool to_stderr = false;
     auto flush = [&] {
-        if (!text.empty()) (to_stderr ? err_ : out_).write(std::exchange(text, {}));
+        if (!text.empty())
+            writer_.write(to_stderr ? Writer::err : Writer::out, std::exchange(text, {}));
     };
     for (const Block& block : blocks) {
         if (goes_to_stderr(block.stream) != to_stderr) {
@@ -90,7 +86,7 @@ void Printer::print(const std::vector<Block>& blocks) {
 }
 
 void Printer::say(std::string_view line, bool to_stderr) {
-    (to_stderr ? err_ : out_).write(fmt::format("{}\n", line));
+    writer_.write(to_stderr ? Writer::err : Writer::out, fmt::format("{}\n", line));
 }
 
 }  // namespace mpirepl

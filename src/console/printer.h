@@ -1,12 +1,11 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/block.h"
-#include "console/output_file.h"
+#include "console/writer.h"
 
 namespace mpirepl {
 
@@ -15,21 +14,20 @@ namespace mpirepl {
 class Printer {
   public:
     /// @param out takes standard output and values, @param err the rest
-    Printer(Fd out, Fd err) : out_(std::move(out)), err_(std::move(err)) {}
+    Printer(Fd out, Fd err) : writer_(std::move(out), std::move(err)) {}
 
-    void attach(boost::asio::io_context& io);
     /// Prints the blocks in their order.
     void print(const std::vector<Block>& blocks);
     /// A line of the session itself, without prefix.
     void say(std::string_view line, bool to_stderr);
 
-    std::size_t waiting() const { return out_.waiting() + err_.waiting(); }
+    /// Bytes that have not been written yet.
+    std::size_t waiting() const { return writer_.waiting(); }
     /// errno of a write to standard output that failed, else 0.
-    int failure() const { return out_.failure(); }
+    int failure() const { return writer_.failure(Writer::out); }
 
   private:
-    OutputFile out_;
-    OutputFile err_;
+    Writer writer_;
 };
 
 /// The order in which a quick cell is shown: by rank, then stream.

@@ -27,9 +27,7 @@ bool is_exit(const Block& block) {
 }  // namespace
 
 Display::Display(const World& world, Agent& agent, Capture& capture, Printer& printer)
-    : Relay(world, agent, capture, waits(world)), printer_(printer) {
-    printer_.attach(agent_.io());
-}
+    : Relay(world, agent, capture, waits(world)), printer_(printer) {}
 
 void Display::dispatch(Cell cell) {
     cell.sequence = ++sequence_;

@@ -60,7 +60,7 @@ Fd take_standard_input() {
 }
 
 Fd open_output(const SessionOptions& options, const Capture& capture) {
-    if (!options.output_file) return reopen_for_writing(capture.real_stdout());
+    if (!options.output_file) return duplicate(capture.real_stdout());
     Fd file(::open(options.output_file->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!file)
         throw UserError(fmt::format("-o {}: {}", *options.output_file, std::strerror(errno)));
@@ -93,7 +93,7 @@ class Rank {
           agent_(world) {
         if (is_root_) {
             printer_ = std::make_unique<Printer>(open_output(options, capture_),
-                                                 reopen_for_writing(capture_.real_stderr()));
+                                                 duplicate(capture_.real_stderr()));
             auto display = std::make_unique<Display>(world, agent_, capture_, *printer_);
             display_ = display.get();
             relay_ = std::move(display);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -11,6 +12,11 @@
 using namespace mpirepl;
 
 namespace {
+
+void print(Printer& printer, const std::vector<Block>& blocks) {
+    printer.print(blocks);
+    while (printer.waiting() > 0) ::usleep(1000);
+}
 
 /// A printer into two files.
 struct Printed {
@@ -33,7 +39,7 @@ TEST_CASE("printer: prefixes") {
 }
 
 TEST_CASE_FIXTURE(Printed, "printer: every line has the prefix, an empty one no blank after it") {
-    printer.print({out("0", "a\n\nb\n"), value("1", "[1,\n\n 2]\n")});
+    print(printer, {out("0", "a\n\nb\n"), value("1", "[1,\n\n 2]\n")});
     CHECK(standard_output.content() ==
           "[stdout:0] a\n[stdout:0]\n[stdout:0] b\n"
           "Out[1:1]: [1,\nOut[1:1]:\nOut[1:1]:  2]\n");
@@ -41,8 +47,8 @@ TEST_CASE_FIXTURE(Printed, "printer: every line has the prefix, an empty one no 
 }
 
 TEST_CASE_FIXTURE(Printed, "printer: streams go where they belong, in their order") {
-    printer.print({out("0", "a\n"), err("0", "b\n"), out("1", "c\n"), error("1", "d\n"),
-                   block("2", Stream::report, "e\n"), block("2", Stream::exit_status, "f\n")});
+    print(printer, {out("0", "a\n"), err("0", "b\n"), out("1", "c\n"), error("1", "d\n"),
+                    block("2", Stream::report, "e\n"), block("2", Stream::exit_status, "f\n")});
     printer.say("g", false);
     printer.say("h", true);
     CHECK(standard_output.content() == "[stdout:0] a\n[stdout:1] c\n[stdout:2] e\ng\n");
@@ -52,27 +58,27 @@ TEST_CASE_FIXTURE(Printed, "printer: streams go where they belong, in their orde
 }
 
 TEST_CASE_FIXTURE(Printed, "printer: odd blocks") {
-    printer.print({});
-    printer.print({out("0", "")});
+    print(printer, {});
+    print(printer, {out("0", "")});
     CHECK(standard_output.content() == "");
-    printer.print({out("0", "without newline"), out("1", "\n")});
+    print(printer, {out("0", "without newline"), out("1", "\n")});
     CHECK(standard_output.content() == "[stdout:0] without newline\n[stdout:1]\n");
 }
 
 TEST_CASE("printer: both to one file keep their order") {
     TemporaryFile both;
     Printer printer(both.open(O_WRONLY | O_APPEND), both.open(O_WRONLY | O_APPEND));
-    printer.print({out("0", "a\n"), err("0", "b\n"), out("0", "c\n")});
+    print(printer, {out("0", "a\n"), err("0", "b\n"), out("0", "c\n")});
     CHECK(both.content() == "[stdout:0] a\n[stderr:0] b\n[stdout:0] c\n");
 }
 
 TEST_CASE("printer: a failure of standard output is known, one of standard error is not") {
     TemporaryFile file;
     Printer good(file.open(O_WRONLY), Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
-    good.print({out("0", "a\n"), err("0", "b\n")});
+    print(good, {out("0", "a\n"), err("0", "b\n")});
     CHECK(good.failure() == 0);
     Printer bad(Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), file.open(O_WRONLY));
-    bad.print({out("0", "a\n")});
+    print(bad, {out("0", "a\n")});
     CHECK(bad.failure() == ENOSPC);
 }
 

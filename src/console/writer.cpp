@@ -1,0 +1,61 @@
+#include "console/writer.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/signals_blocked.h"
+
+namespace mpirepl {
+
+Writer::Writer(Fd out_fd, Fd err_fd) : fds_{std::move(out_fd), std::move(err_fd)} {
+    SignalsBlocked blocked;
+    thread_ = std::thread([this] { run(); });
+}
+
+Writer::~Writer() {
+    {
+        std::scoped_lock lock(mutex_);
+        ending_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+}
+
+void Writer::write(Destination destination, std::string&& text) {
+    {
+        std::scoped_lock lock(mutex_);
+        waiting_ += text.size();
+        if (!queue_.empty() && queue_.back().first == destination)
+            queue_.back().second += text;
+        else
+            queue_.emplace_back(destination, std::move(text));
+    }
+    changed_.notify_one();
+}
+
+void Writer::run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        auto [destination, text] = std::move(queue_.front());
+        queue_.pop_front();
+        lock.unlock();
+        write_all(destination, text);
+        waiting_ -= text.size();
+        lock.lock();
+    }
+}
+
+void Writer::write_all(Destination destination, const std::string& text) {
+    for (std::size_t done = 0; done < text.size() && failures_[destination] == 0;) {
+        ssize_t size = ::write(fds_[destination].get(), text.data() + done, text.size() - done);
+        if (size >= 0)
+            done += static_cast<std::size_t>(size);
+        else if (errno != EINTR && errno != EAGAIN)
+            failures_[destination] = errno;
+    }
+}
+
+}  // namespace mpirepl
