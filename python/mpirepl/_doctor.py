@@ -4,7 +4,6 @@ import importlib.util
 import os
 import platform
 import sys
-from pathlib import Path
 
 import _mpirepl
 
@@ -31,13 +30,13 @@ def _mpi4py() -> tuple[bool, str]:
     spec = importlib.util.find_spec("mpi4py")
     if spec is None or not spec.origin:
         return True, "not installed (cells that import it fail; pip install mpi4py)"
-    import mpi4py
+    import mpi4py  # also lets it choose among builds for several MPI libraries
 
-    for file in Path(spec.origin).parent.glob("MPI*.so"):
-        if library := _mpirepl.foreign_mpi_of(str(file)):
-            return False, (
-                f"{mpi4py.__version__} is linked to {library}, mpirepl to "
-                f"{_mpirepl.mpi_library()}: reinstall it with that MPI's mpicc "
-                f"(pip install --no-binary :all: --force-reinstall mpi4py)"
-            )
+    chosen = importlib.util.find_spec("mpi4py.MPI")
+    if library := chosen and chosen.origin and _mpirepl.foreign_mpi_of(chosen.origin):
+        return False, (
+            f"{mpi4py.__version__} is linked to {library}, mpirepl to "
+            f"{_mpirepl.mpi_library()}: reinstall it with that MPI's mpicc "
+            f"(pip install --no-binary :all: --force-reinstall mpi4py)"
+        )
     return True, f"{mpi4py.__version__}, works with {_mpirepl.mpi_library()}"
