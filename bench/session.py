@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 BUDGET = 24 * 60  # seconds for all checks; what has not been measured by then is not
+PATIENCE = 300  # seconds for one command; mpiexec can hang when all its ranks fail at once
 MPI4PY = "from mpi4py import MPI"
 
 PLAIN_MPI = r"""
@@ -155,12 +156,12 @@ class Bench:
         begin = time.perf_counter()
         with started(command, stderr=subprocess.PIPE, text=True) as process:
             try:
-                out, err = process.communicate(cells, self.time_left())
+                out, err = process.communicate(cells, min(PATIENCE, self.time_left()))
             except subprocess.TimeoutExpired:
                 raise NotMeasured(f"no end of: {' '.join(command)}") from None
         took = time.perf_counter() - begin
         if process.returncode != 0:
-            raise NotMeasured(f"status {process.returncode} of: {' '.join(command)}\n{err}")
+            raise NotMeasured(f"status {process.returncode} of: {' '.join(command)}\n{err.strip()}")
         return out + err, took
 
     def plain_mpi(self) -> str:
@@ -338,24 +339,26 @@ def _rate(bench: Bench, command: list[str], cells: str = "") -> tuple[float, str
 def output(bench: Bench) -> None:
     """Measure 1 GB of output of one rank, into a file and through mpiexec."""
     file = bench.scratch / "printed"
-    to_file, through, cat, grown = [], [], [], []
+    to_file, through, cat = [], [], []
+    grown: dict[str, list[float]] = {"-o": [], "mpiexec": []}
     for _ in range(3):
         file.unlink(missing_ok=True)
         text, _ = bench.run(bench.session(4, "-o", str(file)), GIGABYTE)
         if file.stat().st_size != PREFIXED_BYTES:
             raise NotMeasured(f"-o: {file.stat().st_size} bytes instead of {PREFIXED_BYTES}")
         to_file.append(1000 / numbers(r"seconds (\S+)", text)[0])
-        grown += numbers(r"grown (\d+)", text)
+        grown["-o"] += numbers(r"grown (\d+)", text)
         rate, text = _rate(bench, bench.session(4), GIGABYTE)
         through.append(rate)
-        grown += numbers(r"grown (\d+)", text)
+        grown["mpiexec"] += numbers(r"grown (\d+)", text)
         cat.append(_rate(bench, bench.on_ranks(1, "cat", str(file)))[0])
     reference = statistics.median(cat)
     note = f", 0.9 of cat's {reference:.4g} MB/s"
     through_mpiexec = statistics.median(through)
-    bench.check("1 GB through mpiexec", through_mpiexec, 0.9 * reference, "MB/s", note, least=True)
+    bench.check("1 GB with mpiexec", through_mpiexec, 0.9 * reference, "MB/s", note, least=True)
     bench.check("1 GB with -o", statistics.median(to_file), 200, "MB/s", least=True)
-    bench.check("growth while printing, the largest of 4 ranks", max(grown) / 1e3, 64, "MB")
+    for way, sizes in grown.items():
+        bench.check(f"growth with {way}, the largest of 4 ranks", max(sizes) / 1e3, 64, "MB")
 
 
 def fold(bench: Bench) -> None:
