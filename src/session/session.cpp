@@ -108,10 +108,15 @@ class Rank {
     int run() {
         int status = 0;
         relay_->start();
-        if (is_root_)
-            status = Root(*display_, *interpreter_, options_).run(program_, std::move(input_));
-        else
-            follow(*relay_, *interpreter_);
+        try {
+            if (is_root_)
+                status = Root(*display_, *interpreter_, options_).run(program_, std::move(input_));
+            else
+                follow(*relay_, *interpreter_);
+        } catch (const std::exception& error) {
+            relay_->on_failure(
+                error.what());  // ends the process: the agent still works with all this
+        }
         relay_->leave();
         if (is_root_ && std::getenv("MPIREPL_STATISTICS") != nullptr)
             ::dprintf(capture_.real_stderr(), "mpirepl: rank 0 received %llu bytes of reports\n",
