@@ -1,5 +1,6 @@
 #include "console/writer.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -7,6 +8,14 @@
 #include "base/signals_blocked.h"
 
 namespace mpirepl {
+namespace {
+
+void wait_until_writable(int fd) {
+    pollfd entry{fd, POLLOUT, 0};
+    ::poll(&entry, 1, -1);
+}
+
+}  // namespace
 
 Writer::Writer(Fd out_fd, Fd err_fd) : fds_{std::move(out_fd), std::move(err_fd)} {
     SignalsBlocked blocked;
@@ -53,7 +62,9 @@ void Writer::write_all(Destination destination, const std::string& text) {
         ssize_t size = ::write(fds_[destination].get(), text.data() + done, text.size() - done);
         if (size >= 0)
             done += static_cast<std::size_t>(size);
-        else if (errno != EINTR && errno != EAGAIN)
+        else if (errno == EAGAIN)  // someone else made it non-blocking
+            wait_until_writable(fds_[destination].get());
+        else if (errno != EINTR)
             failures_[destination] = errno;
     }
 }

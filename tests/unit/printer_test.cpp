@@ -13,9 +13,13 @@ using namespace mpirepl;
 
 namespace {
 
+void wait_until_written(const Printer& printer) {
+    while (printer.waiting() > 0) ::usleep(1000);
+}
+
 void print(Printer& printer, const std::vector<Block>& blocks) {
     printer.print(blocks);
-    while (printer.waiting() > 0) ::usleep(1000);
+    wait_until_written(printer);
 }
 
 /// A printer into two files.
@@ -51,6 +55,7 @@ TEST_CASE_FIXTURE(Printed, "printer: streams go where they belong, in their orde
                     block("2", Stream::report, "e\n"), block("2", Stream::exit_status, "f\n")});
     printer.say("g", false);
     printer.say("h", true);
+    wait_until_written(printer);
     CHECK(standard_output.content() == "[stdout:0] a\n[stdout:1] c\n[stdout:2] e\ng\n");
     CHECK(standard_error.content() == "[stderr:0] b\n[error:1] d\n[error:2] f\nh\n");
     CHECK(printer.waiting() == 0);
