@@ -7,6 +7,7 @@ from types import CodeType
 import _mpirepl
 
 TOP_LEVEL_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_NEWLINE, _SEMICOLON = b"\n;"  # numbers: to look for one in bytes takes a fifth of the time
 _COMPOUND = frozenset(b"async class def for if match try while with".split())
 
 ERRORS = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
@@ -47,14 +48,14 @@ def program(source: bytes, name: str, targets: str) -> bytes | None:
 def _is_simple(source: bytes) -> bool:
     """Tell whether a cell is one simple statement, which Python itself compiles "single"."""
     return (
-        source.find(b"\n") == len(source) - 1
-        and b";" not in source
+        source.find(_NEWLINE) == len(source) - 1
+        and _SEMICOLON not in source
         and source.split(maxsplit=1)[0].rstrip(b":(") not in _COMPOUND
     )
 
 
 def _ends_in_semicolon(source: bytes, last: _ast.Expr) -> bool:
-    if b";" not in source:
+    if _SEMICOLON not in source:
         return False
     lines = source.split(b"\n")
     behind = [lines[last.end_lineno - 1][last.end_col_offset :], *lines[last.end_lineno :]]

@@ -11,8 +11,6 @@ import time
 import types
 from collections.abc import Iterator
 
-import _mpirepl
-
 import __main__
 from mpirepl import _compile, _run
 
@@ -76,7 +74,7 @@ def _do_time(code: str) -> None:
         for part in codes:
             _run.execute(part, vars(__main__))
     finally:
-        _run.timings.append((_mpirepl.rank, time.perf_counter() - begin))
+        _run.note_time(time.perf_counter() - begin)
 
 
 def _do_who(types_wanted: str) -> None:

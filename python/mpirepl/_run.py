@@ -1,17 +1,16 @@
-"""Run one cell, script, command or module on this rank and say how it ended."""
+"""What running a cell or a program takes on a rank; src/embed/runner.cpp calls it."""
 
 import builtins
 import contextlib
 import marshal
 import sys
-import time
 from types import CodeType
 
 import _mpirepl
 
 import __main__
 
-CELL, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
+_, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
 VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/block.h
 
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
@@ -20,68 +19,70 @@ initial_names = frozenset(vars(__main__))
 targets = "all"  # of the current cell
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
 _loop = None
+_sources: dict | None = None  # of linecache, whose import takes a while
 
 
-def run(
-    kind: int,
-    targets_of_cell: str,
-    name: str,
-    code: bytes,
-    source: bytes,
-    timed: bool,
-) -> tuple[int, bool, list[tuple[int, float]]]:
-    """Run a cell in ``__main__``; the parameters are the fields of Cell in base/cell.h.
+def run_program(kind: int, name: str, code: bytes) -> None:
+    """Run a command, script, module or path in ``__main__``; see Cell in base/cell.h."""
+    if kind == COMMAND:
+        exec(*marshal.loads(code), vars(__main__))
+    elif kind == SCRIPT:
+        _run_script(*marshal.loads(code), name)
+    elif kind == MODULE:
+        _run_as_main(name, alter_argv=True)
+    else:
+        _run_as_main("__main__", alter_argv=False)
+
+
+def take_display() -> None:
+    """Show values as those of cells; called whenever the display hook is python's own."""
+    sys.displayhook = display
+
+
+def run_awaiting(code: CodeType, namespace: dict) -> None:
+    """Run code with top-level await, in the event loop of the session."""
+    _event_loop().run_until_complete(eval(code, namespace))
+
+
+def end(error: BaseException, name: str) -> tuple[int, bool]:
+    """Show what a cell or program called `name` has raised.
 
     Returns
     -------
     status : int
-        The exit status that the cell stands for.
+        The exit status that it stands for.
     exited : bool
-        Whether it raised SystemExit.
-    timings : list of (rank, seconds)
+        Whether it is SystemExit.
     """
-    global targets
-    targets = targets_of_cell
-    timings.clear()
-    status, exited = 0, False
-    begin = time.perf_counter()
     try:
-        if kind == CELL:
-            remember_source(name, source)
-            _run_cell(marshal.loads(code))
-        elif kind == COMMAND:
-            exec(*marshal.loads(code), vars(__main__))
-        elif kind == SCRIPT:
-            _run_script(*marshal.loads(code), name)
-        elif kind == MODULE:
-            _run_as_main(name, alter_argv=True)
-        else:
-            _run_as_main("__main__", alter_argv=False)
-        flush()
-    except SystemExit as exit:
-        status, exited = _exit_status(exit), True
-    except BaseException as error:
-        status = 130 if isinstance(error, KeyboardInterrupt) else 1
+        if isinstance(error, SystemExit):
+            return _exit_status(error), True
         show_error(error, name)
-    if timed:
-        timings.append((_mpirepl.rank, time.perf_counter() - begin))
-    return status, exited, timings
+    except BaseException as another:
+        show_error(another, name)
+        return 1, False
+    return 130 if isinstance(error, KeyboardInterrupt) else 1, False
+
+
+def note_time(seconds: float) -> None:
+    """Have a time of this rank reported with the current cell."""
+    timings.append((_mpirepl.rank, seconds))
 
 
 def remember_source(name: str, source: bytes) -> None:
     """Let tracebacks and inspect.getsource find the lines of a cell."""
-    import linecache
-
-    if name in linecache.cache:
-        return
-    text = source.decode("utf-8", "replace")
-    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    global _sources
+    if _sources is None:
+        from linecache import cache as _sources
+    if name not in _sources:
+        text = source.decode("utf-8", "replace")
+        _sources[name] = (len(text), None, text.splitlines(True), name)
 
 
 def execute(code: CodeType, namespace: dict) -> None:
-    """Run code; with top-level await, in the event loop of the session."""
+    """Run code, be it with top-level await or without."""
     if code.co_flags & _COROUTINE:
-        _event_loop().run_until_complete(eval(code, namespace))
+        run_awaiting(code, namespace)
     else:
         exec(code, namespace)
 
@@ -114,13 +115,6 @@ def show_error(error: BaseException, name: str) -> None:
     from mpirepl import _errors
 
     _errors.show(error, name)
-
-
-def _run_cell(codes: list[CodeType]) -> None:
-    if sys.displayhook is sys.__displayhook__:
-        sys.displayhook = display
-    for code in codes:
-        execute(code, vars(__main__))
 
 
 def _run_script(code: CodeType, file: str) -> None:

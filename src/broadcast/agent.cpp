@@ -17,7 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 using Duration = std::chrono::steady_clock::duration;
 
-constexpr unsigned io_share = 4;  // one turn in so many looks at the pipes
+constexpr unsigned thorough_share = 16;  // of a spinning thread's turns, one in so many looks at
+                                         // the pipes, and yields (MPI may do that in all of them)
 constexpr int io_per_turn = 8;
 constexpr auto transfer_spin = 2ms;  // so long the thread does not nap while a transfer goes on
 constexpr int nap_share = 8;         // a nap is this part of the time since the last event, but
@@ -25,7 +26,7 @@ constexpr auto sending_nap = 50us;   // at most this while a transfer goes on in
 constexpr auto longest_nap = 1ms;    // this for a while,
 constexpr auto idle_nap = 7ms;       // and this in a session that has been idle
 constexpr auto idle_after = 500ms;   // for so long.
-constexpr auto spin = 200us;         // Before that a waiting main thread only yields,
+constexpr auto spin = 1ms;           // Before that a waiting main thread only yields,
 constexpr auto thread_nap = 200us;   // and the agent's thread leaves the core to the main thread.
 constexpr auto second_look = 5ms;  // While the main thread does the work, the agent's thread looks
 constexpr auto idle_look = 50ms;   // so often whether it still does.
@@ -80,13 +81,13 @@ Agent::Clock::duration Agent::pause_after(Clock::duration idle) const {
 bool Agent::work_until(const std::function<bool()>& done) {
     std::scoped_lock lock(mutex_);
     while (!done()) {
-        // Messages are what a waiting rank wants; a look at the pipes costs a system call.
-        if (turn(++turns_ % io_share == 0)) continue;
         Duration idle = since_last_event();
-        if (idle < spin)
-            sched_yield();
-        else if (!nap(nap_after(idle, channel_.sending())))
-            return false;
+        bool spins = idle < spin;
+        // Messages are what a rank waits for; the rest costs system calls.
+        bool thorough = !spins || ++turns_ % thorough_share == 0;
+        if (turn(thorough)) continue;
+        if (!spins && !nap(nap_after(idle, channel_.sending()))) return false;
+        if (spins && thorough) sched_yield();
     }
     return true;
 }
@@ -97,9 +98,9 @@ bool Agent::turn(bool look_at_pipes) {
             auto shared = std::make_shared<const std::string>(std::move(bytes));
             listener_->on_message(source, decode(*shared, world_.epoch()), shared);
         });
+        worked |= run_posted();
         // A few at a time: on_turn() is asked in between whether there is room for more.
-        for (int i = 0; (worked || look_at_pipes) && i < io_per_turn && io_.poll_one() > 0; ++i)
-            worked = true;
+        for (int i = 0; look_at_pipes && i < io_per_turn && io_.poll_one() > 0; ++i) worked = true;
         Clock::time_point now = Clock::now();
         listener_->on_turn(now);
         if (worked) last_event_ = now;
@@ -108,6 +109,24 @@ bool Agent::turn(bool look_at_pipes) {
         listener_->on_failure(error.what());
         std::abort();
     }
+}
+
+void Agent::post(std::function<void()> function) {
+    std::scoped_lock lock(posted_mutex_);
+    posted_.push_back(std::move(function));
+    some_posted_ = true;
+}
+
+bool Agent::run_posted() {
+    if (!some_posted_) return false;
+    std::vector<std::function<void()>> functions;
+    {
+        std::scoped_lock lock(posted_mutex_);
+        functions.swap(posted_);
+        some_posted_ = false;
+    }
+    for (const auto& function : functions) function();
+    return true;
 }
 
 std::shared_ptr<const std::string> Agent::encoded(const Message& message) const {

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "broadcast/channel.h"
 #include "broadcast/messages.h"
@@ -56,16 +56,13 @@ class Agent {
     template <typename Function>
     auto now(Function&& function) {
         std::scoped_lock lock(mutex_);
-        io_.poll();
+        run_posted();
         return std::forward<Function>(function)();
     }
 
     // For any thread:
     /// Has a function called in a coming turn.
-    template <typename Function>
-    void post(Function&& function) {
-        boost::asio::post(io_, std::forward<Function>(function));
-    }
+    void post(std::function<void()> function);
 
     // As part of a turn:
     boost::asio::io_context& io() { return io_; }
@@ -82,6 +79,7 @@ class Agent {
     using Clock = std::chrono::steady_clock;
     void run();
     bool turn(bool look_at_pipes);
+    bool run_posted();
     Clock::duration pause_after(Clock::duration idle) const;
     Clock::duration since_last_event() const { return Clock::now() - last_event_.load(); }
 
@@ -90,6 +88,10 @@ class Agent {
     boost::asio::io_context io_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         io_.get_executor()};
+    std::mutex posted_mutex_;
+    std::vector<std::function<void()>> posted_;
+    std::atomic<bool> some_posted_ = false;  ///< spares a turn the mutex; and the system call that
+                                             ///< posting to the io_context would cost it
     Channel channel_;
     AgentListener* listener_ = nullptr;
     std::atomic<Clock::time_point> last_event_{};

@@ -9,7 +9,6 @@ namespace mpirepl {
 namespace {
 
 constexpr int tag = 1;
-constexpr int receives_per_turn = 16;
 
 }  // namespace
 
@@ -45,21 +44,18 @@ bool Channel::complete_sends() {
 
 bool Channel::progress(const Receive& receive) {
     bool worked = complete_sends();
-    for (int turn = 0; turn < receives_per_turn; ++turn) {
-        int found = 0;
-        MPI_Message message = MPI_MESSAGE_NULL;
-        MPI_Status status;
-        MPIREPL_MPI(PMPI_Improbe(MPI_ANY_SOURCE, tag, comm_, &found, &message, &status));
-        if (found == 0) break;
-        int size = 0;
-        MPIREPL_MPI(PMPI_Get_count(&status, MPI_BYTE, &size));
-        std::string bytes(static_cast<std::size_t>(size), '\0');
-        MPIREPL_MPI(PMPI_Mrecv(bytes.data(), size, MPI_BYTE, &message, MPI_STATUS_IGNORE));
-        received_ += bytes.size();
-        receive(status.MPI_SOURCE, std::move(bytes));
-        worked = true;
-    }
-    return worked;
+    int found = 0;
+    MPI_Message message = MPI_MESSAGE_NULL;
+    MPI_Status status;
+    MPIREPL_MPI(PMPI_Improbe(MPI_ANY_SOURCE, tag, comm_, &found, &message, &status));
+    if (found == 0) return worked;
+    int size = 0;
+    MPIREPL_MPI(PMPI_Get_count(&status, MPI_BYTE, &size));
+    std::string bytes(static_cast<std::size_t>(size), '\0');
+    MPIREPL_MPI(PMPI_Mrecv(bytes.data(), size, MPI_BYTE, &message, MPI_STATUS_IGNORE));
+    received_ += bytes.size();
+    receive(status.MPI_SOURCE, std::move(bytes));
+    return true;
 }
 
 }  // namespace mpirepl

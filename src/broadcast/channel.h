@@ -24,7 +24,8 @@ class Channel {
     Channel& operator=(const Channel&) = delete;
 
     void send(int destination, std::shared_ptr<const std::string> bytes);
-    /// Moves traffic on and hands at most a few arrived messages to `receive`.
+    /// Moves traffic on and hands a message to `receive` if one has arrived. Only one: a look that
+    /// finds nothing can give the core away (Open MPI yields in it when there are too few).
     /// @return whether anything happened
     bool progress(const Receive& receive);
     /// Some message has not left this rank yet.

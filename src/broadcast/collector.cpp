@@ -27,6 +27,7 @@ void Collector::begin(std::uint32_t sequence, const RankSet& ranks, bool folding
     outcome_ = {};
     unreported_ = {};
     fold_.forget_loners();
+    printed_.clear();
     for (Report& report : std::exchange(early_, {})) add(std::move(report), now);
 }
 
@@ -37,7 +38,8 @@ void Collector::add(Report&& report, Clock::time_point now) {
     }
     for (Block& block : report.blocks) {
         bool foldable = folding_ || always_folded(block.stream);
-        if (fold_.add(std::move(block), foldable, now) >= quick_bytes) holding_ = false;
+        if ((printed_[block.ranks.first()] += block.text.size()) >= quick_bytes) holding_ = false;
+        fold_.add(std::move(block), foldable, now);
     }
     if (report.sequence == sequence_) {
         if (report.streaming) holding_ = false;

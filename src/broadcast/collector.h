@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <unordered_map>
 #include <vector>
 
 #include "broadcast/fold.h"
@@ -48,6 +49,7 @@ class Collector {
     RankSet ranks_;
     bool folding_ = false;
     bool holding_ = false;
+    std::unordered_map<int, std::size_t> printed_;  ///< bytes in this cell, by a block's first rank
     Clock::time_point begun_;
     Outcome outcome_;
     Outcome unreported_;  ///< the part of it that has not been given on

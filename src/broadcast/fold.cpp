@@ -53,7 +53,7 @@ bool can_move_to_end(const std::vector<Block>& blocks, std::size_t index) {
 
 }  // namespace
 
-std::size_t Fold::add(Block&& block, bool foldable, Clock::time_point now) {
+void Fold::add(Block&& block, bool foldable, Clock::time_point now) {
     bytes_ += block.text.size();
     bool output = goes_to_output(block.stream);
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
@@ -64,10 +64,9 @@ std::size_t Fold::add(Block&& block, bool foldable, Clock::time_point now) {
                          last.stream != Stream::error && last.stream != Stream::value;
         if (!mergeable) break;
         last.text += block.text;
-        return last.text.size();
+        return;
     }
     entries_.push_back({std::move(block), foldable, now});
-    return entries_.back().block.text.size();
 }
 
 Fold::Clock::duration Fold::wait(const Entry& entry) const {

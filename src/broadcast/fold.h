@@ -30,8 +30,7 @@ class Fold {
 
     /// Adds a block, to that of the same ranks which waits last if there is one.
     /// @param foldable may wait for its equals; else it waits only for its turn
-    /// @return the bytes that now wait in one entry together
-    std::size_t add(Block&& block, bool foldable, Clock::time_point now);
+    void add(Block&& block, bool foldable, Clock::time_point now);
     /// Takes out what has waited long enough, joined with what equals it: small blocks whole, of
     /// much text the lines that agree. Bulk goes at once when it has met all of `everybody`.
     std::vector<Block> take_due(const RankSet& everybody, Clock::time_point now);

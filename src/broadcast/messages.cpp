@@ -23,6 +23,7 @@ class Writer {
     void operator()(const Ts&... values) {
         (put(values), ...);
     }
+    void expect(bool /*of what is read*/, const char* /*what*/) {}
     std::string take() { return std::move(bytes_); }
 
   private:
@@ -57,6 +58,9 @@ class Reader {
     template <typename... Ts>
     void operator()(Ts&... values) {
         (get(values), ...);
+    }
+    void expect(bool good, const char* otherwise) {
+        if (!good) throw WireError(otherwise);
     }
     bool at_end() const { return rest_.empty(); }
 
@@ -120,7 +124,10 @@ class Reader {
     std::string_view rest_;
 };
 
-void fields(auto& io, Block& b) { io(b.ranks, b.stream, b.cell, b.settled, b.text); }
+void fields(auto& io, Block& b) {
+    io(b.ranks, b.stream, b.cell, b.settled, b.text);
+    io.expect(!b.ranks.empty(), "text of no rank");
+}
 void fields(auto& io, Timing& t) { io(t.least, t.most, t.sum, t.least_rank, t.most_rank, t.ranks); }
 void fields(auto& io, Outcome& o) { io(o.ranks, o.failed, o.exited, o.status, o.timings); }
 void fields(auto& io, Cell& c) {

@@ -1,6 +1,7 @@
 #include "embed/capture.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -93,28 +94,42 @@ std::size_t Capture::read_some(Source source) {
     return size;
 }
 
-void Capture::drain(bool end_lines) {
+/// Which pipes have something to read: one system call instead of two when neither has.
+std::array<bool, 2> Capture::look() const {
+    std::array<pollfd, 2> states{};
+    for (Source source : {out, err})
+        states[source] = {.fd = pipes_[source].read_end->is_open()
+                                    ? pipes_[source].read_end->native_handle()
+                                    : -1,
+                          .events = POLLIN,
+                          .revents = 0};
+    ::poll(states.data(), states.size(), 0);
+    return {states[out].revents != 0, states[err].revents != 0};
+}
+
+void Capture::drain() {
+    std::array<bool, 2> readable = look();
     for (Source source : {out, err}) {
         // What other processes go on writing meanwhile may wait for its turn.
-        for (std::size_t size = 0; size < pipe_size;) {
+        for (std::size_t size = 0; readable[source] && size < pipe_size;) {
             std::size_t got = read_some(source);
             if (got == 0) break;
             size += got;
         }
-        if (!end_lines) continue;
-        std::string lines;
-        pipes_[source].assembler.finish(lines);
-        if (!lines.empty()) lines_(source, std::move(lines));
+        end_line(source);
     }
+}
+
+void Capture::end_line(Source source) {
+    std::string lines;
+    pipes_[source].assembler.finish(lines);
+    if (!lines.empty()) lines_(source, std::move(lines));
 }
 
 void Capture::tick(Clock::time_point now) {
     for (Source source : {out, err}) {
         Pipe& pipe = pipes_[source];
-        if (!pipe.assembler.in_progress() || now - pipe.last_read < silence) continue;
-        std::string lines;
-        pipe.assembler.finish(lines);
-        if (!lines.empty()) lines_(source, std::move(lines));
+        if (pipe.assembler.in_progress() && now - pipe.last_read >= silence) end_line(source);
     }
 }
 

@@ -38,8 +38,8 @@ class Capture {
 
     // On the agent's thread:
     void start(boost::asio::io_context& io, Lines lines);
-    /// Reads what has been written so far. With `end_lines`, unfinished lines end here.
-    void drain(bool end_lines);
+    /// Reads what has been written so far; unfinished lines end here.
+    void drain();
     /// Ends lines that nobody has gone on with for a second.
     void tick(Clock::time_point now);
     /// While paused nothing is read, and writers block when their pipe is full.
@@ -58,7 +58,9 @@ class Capture {
     };
 
     void await(Source source);
+    std::array<bool, 2> look() const;
     std::size_t read_some(Source source);
+    void end_line(Source source);
 
     std::array<Fd, 2> real_;
     std::array<Fd, 2> read_ends_;

@@ -73,31 +73,17 @@ Interpreter::Interpreter(const std::vector<std::string>& arguments,
     if (source_tree != nullptr)
         py::module_::import("sys").attr("path").attr("insert")(0, source_tree);
     py::module_::import("mpirepl._start").attr("start")(path0);
+    runner_.emplace();
     PyEval_SaveThread();
 }
 
 Outcome Interpreter::run(const Cell& cell) {
     set_crash_report_cell(cell.number);
     pid_t process = ::getpid();
-    Outcome outcome{.ranks = 1};
+    Outcome outcome;
     {
         py::gil_scoped_acquire gil;
-        py::object ended =
-            py::module_::import("mpirepl._run")
-                .attr("run")(static_cast<int>(cell.kind), cell.targets.to_string(), cell.name,
-                             py::bytes(cell.code), py::bytes(cell.source), cell.timed);
-        auto [status, exited, timings] =
-            ended.cast<std::tuple<int, bool, std::vector<std::pair<int, double>>>>();
-        outcome.status = status;
-        outcome.exited = exited ? 1 : 0;
-        outcome.failed = !exited && status != 0 ? 1 : 0;
-        for (auto [rank, seconds] : timings)
-            outcome.timings.push_back({.least = seconds,
-                                       .most = seconds,
-                                       .sum = seconds,
-                                       .least_rank = rank,
-                                       .most_rank = rank,
-                                       .ranks = 1});
+        outcome = runner_->run(cell);
     }
     flush_c_output();
     // A child that a cell has forked, and that has come to the cell's end, must not go on as a

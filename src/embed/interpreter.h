@@ -6,6 +6,7 @@
 
 #include "base/cell.h"
 #include "base/outcome.h"
+#include "embed/runner.h"
 
 namespace mpirepl {
 
@@ -27,6 +28,9 @@ class Interpreter {
     void handle_signals();
     /// Ends Python as `python` does at its end: threads, atexit, destructors.
     Outcome finalize();
+
+  private:
+    std::optional<Runner> runner_;
 };
 
 }  // namespace mpirepl

@@ -9,8 +9,6 @@ namespace {
 
 namespace py = pybind11;
 
-py::module_ session_module() { return py::module_::import("mpirepl._session"); }
-
 RankSet ranks_of(const py::handle& canonical) {
     // Canonical sets are valid for any size that includes them.
     return parse_targets(canonical.cast<std::string>(), 1 << 30);
@@ -21,12 +19,14 @@ RankSet ranks_of(const py::handle& canonical) {
 PythonSession::PythonSession(const std::string& targets, const std::string& fold,
                              bool interactive) {
     py::gil_scoped_acquire gil;
-    session_module().attr("begin")(targets, fold, interactive);
+    session_ =
+        py::module_::import("mpirepl._session").attr("begin")(targets, fold, interactive).release();
+    prepare_ = session_.attr("prepare").cast<py::object>().release();
 }
 
 Prepared PythonSession::prepare(const std::string& text) {
     py::gil_scoped_acquire gil;
-    py::tuple fields = session_module().attr("session").attr("prepare")(py::bytes(text));
+    py::tuple fields = prepare_(py::bytes(text));
     Prepared prepared{.verdict = static_cast<Prepared::Verdict>(fields[0].cast<int>())};
     if (prepared.verdict != Prepared::Verdict::run) return prepared;
     prepared.cell = {.kind = Cell::Kind::cell,
@@ -42,7 +42,7 @@ Prepared PythonSession::prepare(const std::string& text) {
 
 void PythonSession::note_failure() {
     py::gil_scoped_acquire gil;
-    session_module().attr("session").attr("failed")();
+    session_.attr("failed")();
 }
 
 bool PythonSession::compile(Cell& program) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <pybind11/pytypes.h>
+
 #include <string>
 
 #include "base/cell.h"
@@ -25,6 +27,10 @@ class PythonSession {
     /// Compiles the source of a program, which need not be sent then.
     /// @return false when there is an error, which has been shown
     static bool compile(Cell& program);
+
+  private:
+    pybind11::handle session_;  ///< both held until the end of Python
+    pybind11::handle prepare_;
 };
 
 }  // namespace mpirepl

@@ -58,7 +58,7 @@ void Relay::write(Stream stream, std::string text) {
 
 void Relay::post_block(Stream stream, std::string text) {
     agent_.post([this, stream, text = std::move(text)]() mutable {
-        capture_.drain(true);
+        capture_.drain();
         add_own(stream, std::move(text));
     });
 }
@@ -88,7 +88,7 @@ void Relay::leave() {
 
 void Relay::finish(Outcome outcome) {
     agent_.now([this, &outcome] {
-        capture_.drain(true);
+        capture_.drain();
         Report report{.sequence = collector_.sequence(), .outcome = std::move(outcome)};
         collector_.add(std::move(report), Clock::now());
     });
@@ -121,7 +121,6 @@ void Relay::pass_down(const std::shared_ptr<const std::string>& bytes) {
 
 void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& bytes) {
     pass_down(bytes);
-    capture_.drain(false);  // belongs to what was before
     RankSet ranks = cell.targets.within(world_.up().subtree());
     cell_number_ = cell.number;
     collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
@@ -140,7 +139,7 @@ void Relay::on_turn(Clock::time_point now) {
 }
 
 void Relay::save_output() {
-    capture_.drain(true);
+    capture_.drain();
     collector_.stream(collector_.sequence());
     if (backlog() == 0 && !agent_.sending()) output_is_saved();
 }

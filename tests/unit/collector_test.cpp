@@ -147,10 +147,11 @@ TEST_CASE_FIXTURE(Node, "collector: streams after 64 KiB of a rank") {
     print(out("0", std::string(40'000, 'x')));
     print(out("1", std::string(40'000, 'x')));
     CHECK(taken() == "");
-    print(out("1", std::string(25'535, 'x')));
+    print(err("1", std::string(25'535, 'y')));
     CHECK(taken() == "");
     print(out("1", "x"));
-    CHECK(taken() == "0 out 40000 bytes | 1 out 65536 bytes(0 ended, streaming)");
+    CHECK(taken() ==
+          "0 out 40000 bytes | 1 out 40001 bytes | 1 err 25535 bytes(0 ended, streaming)");
 }
 
 TEST_CASE_FIXTURE(Node, "collector: streams when a child does, or when told to") {

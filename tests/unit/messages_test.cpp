@@ -170,3 +170,10 @@ TEST_CASE("messages: enumerations and truth values out of range") {
         is_refused(patched(report, stream, static_cast<char>(static_cast<int>(last_stream) + 1))));
     CHECK(is_refused(patched(report, settled, '\2')));
 }
+
+TEST_CASE("messages: text of no rank is refused") {
+    Report report;
+    report.blocks = {out("3", "three\n")};
+    report.blocks[0].ranks = {};
+    CHECK(is_refused(encode(report, epoch)));
+}

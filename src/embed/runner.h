@@ -1,0 +1,36 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "base/cell.h"
+#include "base/outcome.h"
+#include "base/rank_set.h"
+
+namespace mpirepl {
+
+/// Runs cells and programs in __main__. Programs it leaves to _run.py; but cells are many, and with
+/// more ranks than cores Python code around them was half of what they cost. For the main thread,
+/// which must hold the GIL.
+class Runner {
+  public:
+    /// Python must be running, with mpirepl among its modules.
+    Runner();
+    /// Runs it and says how it ended; its value and traceback have been written by then.
+    Outcome run(const Cell& cell);
+
+  private:
+    void announce(const RankSet& targets);
+    void run_cell(const Cell& cell);
+    void end(Outcome& outcome, const pybind11::error_already_set& error, const std::string& name);
+    void take_timings(Outcome& outcome);
+
+    // Held until the end of Python, which comes before that of this object:
+    pybind11::handle module_;  ///< _run.py
+    pybind11::handle main_;    ///< not its names: who holds those keeps them from being finalized
+    pybind11::handle timings_;
+    pybind11::handle remember_source_;
+    pybind11::handle flush_;
+    RankSet announced_;
+};
+
+}  // namespace mpirepl
