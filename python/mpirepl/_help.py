@@ -1,7 +1,5 @@
 """The magics: their names, their help, and which of them act where."""
 
-import difflib
-
 SESSION_MAGICS = {
     "targets": "%targets [SPEC]: set or print the ranks of the cells to come (0,2 0-3 ::2 !1)",
     "fold": "%fold [auto|on|off]: print equal output of several ranks once",
@@ -52,5 +50,7 @@ def describe(name: str) -> str:
 
 def unknown(name: str) -> str:
     """Return the sentence for a magic that does not exist, with the one that was meant."""
+    import difflib
+
     nearest = difflib.get_close_matches(name, list(_all()), n=1, cutoff=0)[0]
     return f"there is no magic {name}: did you mean {nearest}? (%lsmagic lists them)"

@@ -7,11 +7,10 @@ import __future__
 
 import marshal
 import re
-from dataclasses import dataclass
 
 import _mpirepl
 
-from mpirepl import _compile, _help, _run, _save
+from mpirepl import _compile, _help, _run
 
 DONE, FAILED, SYNTAX_ERROR, QUIT, RUN = range(5)  # Verdict in src/session/python_session.h
 
@@ -31,27 +30,31 @@ class MagicError(Exception):
     """A magic was misused; the text is one sentence for the user."""
 
 
-@dataclass(slots=True)
 class Entry:
     """A cell of the history."""
 
-    number: int
-    targets: str
-    source: bytes
-    failed: bool = False
+    __slots__ = ("number", "targets", "source", "failed")
+
+    def __init__(self, number: int, targets: str, source: bytes):
+        self.number = number
+        self.targets = targets
+        self.source = source
+        self.failed = False
 
     @property
     def text(self) -> str:
         return self.source.decode("utf-8", "replace")
 
 
-@dataclass(slots=True)
 class Plan:
     """A cell on its way to the ranks."""
 
-    targets: str
-    source: bytes  # blank where a magic has been done with
-    timed: bool = False
+    __slots__ = ("targets", "source", "timed")
+
+    def __init__(self, targets: str, source: bytes):
+        self.targets = targets
+        self.source = source  # blank where a magic has been done with
+        self.timed = False
 
     def is_empty(self) -> bool:
         """Tell whether nothing is left to run."""
@@ -82,7 +85,7 @@ class Session:
             (verdict,), or (RUN, number, targets, fold, timed, name, code, source).
         """
         first, self.begun = not self.begun, True
-        plan = Plan(self.targets, source=text)
+        plan = Plan(self.targets, text)
         if _PERCENT in text or _BANG in text:
             try:
                 self._take_leading_magics(plan)
@@ -198,6 +201,8 @@ class Session:
             say(f"{entry.number}: {text}" if numbered else text)
 
     def _do_save(self, argument: str) -> None:
+        from mpirepl import _save
+
         words = argument.split()
         force = "-f" in words
         words = [word for word in words if word != "-f"]

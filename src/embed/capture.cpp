@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
-#include <vector>
 
 namespace mpirepl {
 namespace {
@@ -82,14 +81,16 @@ void Capture::await(Source source) {
 }
 
 std::size_t Capture::read_some(Source source) {
-    static thread_local std::vector<char> buffer(read_size);
+    // Not zeroed: what is never read costs no memory then.
+    static thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(read_size);
     Pipe& pipe = pipes_[source];
     boost::system::error_code error;
-    std::size_t size = pipe.read_end->read_some(boost::asio::buffer(buffer), error);
+    std::size_t size =
+        pipe.read_end->read_some(boost::asio::buffer(buffer.get(), read_size), error);
     if (error || size == 0) return 0;
     pipe.last_read = Clock::now();
     std::string lines;
-    pipe.assembler.feed({buffer.data(), size}, lines);
+    pipe.assembler.feed({buffer.get(), size}, lines);
     if (!lines.empty()) lines_(source, std::move(lines));
     return size;
 }
