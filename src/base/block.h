@@ -24,7 +24,7 @@ struct Block {
     RankSet ranks;
     Stream stream = Stream::standard_output;
     std::uint32_t cell = 0;
-    bool settled = false;  ///< has waited for its equals long enough
+    bool settled = false;  ///< has waited for its equals, in vain
     std::string text;
     bool operator==(const Block&) const = default;
 };

@@ -26,20 +26,20 @@ void Collector::begin(std::uint32_t sequence, const RankSet& ranks, bool folding
     begun_ = now;
     outcome_ = {};
     unreported_ = {};
-    fold_.forget_loners();
+    fold_.begin();
     printed_.clear();
-    for (Report& report : std::exchange(early_, {})) add(std::move(report), now);
+    for (auto& [report, source] : std::exchange(early_, {})) add(std::move(report), now, source);
 }
 
-void Collector::add(Report&& report, Clock::time_point now) {
+void Collector::add(Report&& report, Clock::time_point now, int source) {
     if (report.sequence > sequence_) {
-        early_.push_back(std::move(report));
+        early_.emplace_back(std::move(report), source);
         return;
     }
     for (Block& block : report.blocks) {
         bool foldable = folding_ || always_folded(block.stream);
         if ((printed_[block.ranks.first()] += block.text.size()) >= quick_bytes) holding_ = false;
-        fold_.add(std::move(block), foldable, now);
+        fold_.add(std::move(block), foldable, now, source);
     }
     if (report.sequence == sequence_) {
         if (report.streaming) holding_ = false;

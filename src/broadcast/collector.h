@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broadcast/fold.h"
@@ -26,13 +27,15 @@ class Collector {
     void begin(std::uint32_t sequence, const RankSet& ranks, bool folding, Clock::time_point now);
     /// A report of a cell that has not begun here yet is kept until it does: cells and reports
     /// take different ways, so a quick child may be ahead.
-    void add(Report&& report, Clock::time_point now);
+    /// @param source the child that has sent it, or this rank
+    void add(Report&& report, Clock::time_point now, int source);
     /// Holds nothing of that cell back any longer.
     void stream(std::uint32_t sequence);
     void tick(Clock::time_point now);
 
     /// Bytes of text that wait here.
     std::size_t held_bytes() const { return fold_.bytes(); }
+    std::size_t held_bytes_from(int source) const { return fold_.bytes_from(source); }
     bool running() const { return outcome_.ranks < static_cast<std::uint32_t>(ranks_.count()); }
     bool holding() const { return holding_; }
     std::uint32_t sequence() const { return sequence_; }
@@ -45,7 +48,7 @@ class Collector {
     Fold fold_;
     Emit emit_;
     std::uint32_t sequence_ = 0;
-    std::vector<Report> early_;  ///< of cells that have not begun here
+    std::vector<std::pair<Report, int>> early_;  ///< of cells that have not begun here
     RankSet ranks_;
     bool folding_ = false;
     bool holding_ = false;

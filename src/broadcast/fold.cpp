@@ -11,7 +11,16 @@ namespace {
 
 constexpr std::size_t bulk_bytes = 32 * 1024;
 
-bool is_bulk(const Block& block) { return block.text.size() >= bulk_bytes; }
+bool is_large(const Block& block) { return block.text.size() >= bulk_bytes; }
+
+bool is_running_text(const Block& block) {
+    return block.stream == Stream::standard_output || block.stream == Stream::standard_error;
+}
+
+bool covers(RankSet some, const RankSet& more, const RankSet& everybody) {
+    some.insert(more);
+    return everybody.within(some) == everybody;
+}
 
 bool goes_to_output(Stream stream) {
     return stream == Stream::standard_output || stream == Stream::value || stream == Stream::report;
@@ -33,12 +42,10 @@ std::size_t common_lines(std::string_view a, std::string_view b) {
 
 /// How much of `a` and `b` may be printed as one.
 std::size_t agreement(const Block& a, const Block& b) {
-    bool is_running_text =
-        a.stream == Stream::standard_output || a.stream == Stream::standard_error;
-    if (!is_running_text) return a.text == b.text ? a.text.size() : 0;
+    if (!is_running_text(a)) return a.text == b.text ? a.text.size() : 0;
     std::size_t common = common_lines(a.text, b.text);
     bool one_goes_on = common == std::min(a.text.size(), b.text.size());
-    return one_goes_on || (is_bulk(a) && is_bulk(b)) ? common : 0;
+    return one_goes_on || (is_large(a) && is_large(b)) ? common : 0;
 }
 
 /// No later block of these ranks must stay behind this one.
@@ -53,8 +60,10 @@ bool can_move_to_end(const std::vector<Block>& blocks, std::size_t index) {
 
 }  // namespace
 
-void Fold::add(Block&& block, bool foldable, Clock::time_point now) {
+void Fold::add(Block&& block, bool foldable, Clock::time_point now, int source) {
     bytes_ += block.text.size();
+    bytes_from_[source] += block.text.size();
+    if (is_large(block)) bulky_.insert(block.ranks);
     bool output = goes_to_output(block.stream);
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
         Block& last = entry->block;
@@ -66,7 +75,17 @@ void Fold::add(Block&& block, bool foldable, Clock::time_point now) {
         last.text += block.text;
         return;
     }
-    entries_.push_back({std::move(block), foldable, now});
+    entries_.push_back({std::move(block), foldable, now, source});
+}
+
+std::size_t Fold::bytes_from(int source) const {
+    auto found = bytes_from_.find(source);
+    return found == bytes_from_.end() ? 0 : found->second;
+}
+
+/// What comes in pieces stays bulk when a small piece of it is left: it would lose its equals else.
+bool Fold::is_bulk(const Block& block) const {
+    return is_large(block) || (is_running_text(block) && bulky_.intersects(block.ranks));
 }
 
 Fold::Clock::duration Fold::wait(const Entry& entry) const {
@@ -74,7 +93,7 @@ Fold::Clock::duration Fold::wait(const Entry& entry) const {
     if (!entry.foldable || block.settled) return {};
     if (block.stream == Stream::error) return waits_.error;
     if (!is_bulk(block)) return waits_.output;
-    return alone_.intersects(block.ranks) ? Clock::duration{} : waits_.bulk;
+    return covers(absent_, {}, block.ranks) ? Clock::duration{} : waits_.bulk;
 }
 
 /// Nothing that must be printed before it waits in front of it.
@@ -107,10 +126,10 @@ Fold::Joined Fold::join(std::size_t index) const {
 
 Block Fold::take(const Joined& joined) {
     Block whole;
-    for (std::size_t i : joined.entries) whole.settled |= is_bulk(entries_[i].block);
     for (auto i = joined.entries.rbegin(); i != joined.entries.rend(); ++i) {
         Block& part = entries_[*i].block;
         bytes_ -= joined.length;
+        bytes_from_[entries_[*i].source] -= joined.length;
         whole.stream = part.stream;
         whole.cell = part.cell;
         if (part.text.size() > joined.length) {
@@ -125,6 +144,15 @@ Block Fold::take(const Joined& joined) {
     return whole;
 }
 
+/// Bulk goes on without some ranks, for which nobody shall wait again; or, when a child has already
+/// given up on them, it is this bulk that the others shall not wait for.
+void Fold::give_up(const Block& first, const RankSet& joined, const RankSet& everybody) {
+    if (covers(absent_, {}, first.ranks)) return;
+    RankSet missing = everybody;
+    missing.remove(joined);
+    absent_.insert(first.settled ? first.ranks : missing);
+}
+
 std::vector<Block> Fold::take_due(const RankSet& everybody, Clock::time_point now) {
     std::vector<Block> due;
     for (std::size_t i = 0; i < entries_.size();) {
@@ -136,13 +164,16 @@ std::vector<Block> Fold::take_due(const RankSet& everybody, Clock::time_point no
             continue;
         }
         Joined joined = join(i);
-        if (!waited && joined.ranks != everybody) {
+        bool complete = covers(joined.ranks, absent_, everybody);
+        if (!waited && !complete) {
             ++i;
             continue;
         }
-        if (bulk && entry.foldable && joined.ranks != everybody) alone_.insert(joined.ranks);
+        bool gave_up = bulk && entry.foldable && !complete;
+        if (gave_up) give_up(entry.block, joined.ranks, everybody);
         std::size_t behind = joined.entries.front();
         due.push_back(take(joined));
+        due.back().settled = gave_up;
         i = behind;  // what stood behind these may be at the head now
     }
     return due;
@@ -174,6 +205,7 @@ std::vector<Block> Fold::take_all() {
     }
     entries_.clear();
     bytes_ = 0;
+    bytes_from_.clear();
     std::erase_if(all, [](const Block& block) { return block.ranks.empty(); });
     return all;
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <vector>
 
 #include "base/rank_set.h"
@@ -22,31 +23,35 @@ class Fold {
     struct Waits {
         Clock::duration error;   ///< a traceback
         Clock::duration output;  ///< other text
-        Clock::duration bulk;    ///< much text, which ranks write at uneven speed; waits in vain
-                                 ///< only once a cell and rank
+        Clock::duration bulk;    ///< much text, which ranks write at uneven speed; for ranks that
+                                 ///< have been waited for in vain nobody waits again in that cell
     };
 
     explicit Fold(Waits waits) : waits_(waits) {}
 
     /// Adds a block, to that of the same ranks which waits last if there is one.
     /// @param foldable may wait for its equals; else it waits only for its turn
-    void add(Block&& block, bool foldable, Clock::time_point now);
+    /// @param source where it has come from: a child, or this rank itself
+    void add(Block&& block, bool foldable, Clock::time_point now, int source);
     /// Takes out what has waited long enough, joined with what equals it: small blocks whole, of
     /// much text the lines that agree. Bulk goes at once when it has met all of `everybody`.
     std::vector<Block> take_due(const RankSet& everybody, Clock::time_point now);
     /// Takes out everything; foldable blocks that are equal as a whole become one.
     std::vector<Block> take_all();
     /// A new cell begins: all ranks are worth waiting for again.
-    void forget_loners() { alone_ = {}; }
+    void begin() { bulky_ = absent_ = {}; }
 
     bool empty() const { return entries_.empty(); }
     std::size_t bytes() const { return bytes_; }
+    /// Those that have come from one source.
+    std::size_t bytes_from(int source) const;
 
   private:
     struct Entry {
         Block block;
         bool foldable;
         Clock::time_point since;
+        int source;
     };
     struct Joined {
         std::vector<std::size_t> entries;  // ascending
@@ -54,15 +59,19 @@ class Fold {
         std::size_t length = 0;  // of the text they share
     };
 
+    bool is_bulk(const Block& block) const;
     Clock::duration wait(const Entry& entry) const;
+    void give_up(const Block& first, const RankSet& joined, const RankSet& everybody);
     bool is_head(std::size_t index) const;
     Joined join(std::size_t index) const;
     Block take(const Joined& joined);
 
     Waits waits_;
     std::deque<Entry> entries_;
-    RankSet alone_;
+    RankSet bulky_;   ///< have written much text at a time in this cell
+    RankSet absent_;  ///< nobody waits for the bulk of these
     std::size_t bytes_ = 0;
+    std::map<int, std::size_t> bytes_from_;
 };
 
 }  // namespace mpirepl

@@ -17,13 +17,16 @@ class Tree {
         // Each level below is one run of consecutive ranks.
         for (long first = rank, last = rank; first < size;
              first = first * arity + 1, last = last * arity + arity)
-            subtree_.insert(RankSet::range(static_cast<int>(first),
-                                           static_cast<int>(std::min<long>(last, size - 1))));
+            levels_.push_back(RankSet::range(static_cast<int>(first),
+                                             static_cast<int>(std::min<long>(last, size - 1))));
+        for (const RankSet& level : levels_) subtree_.insert(level);
     }
 
     bool is_root() const { return rank_ == 0; }
     int parent() const { return (rank_ - 1) / arity_; }
     const std::vector<int>& children() const { return children_; }
+    /// The longest way down from here.
+    int height() const { return static_cast<int>(levels_.size()) - 1; }
     /// This rank and all below it.
     const RankSet& subtree() const { return subtree_; }
 
@@ -31,6 +34,7 @@ class Tree {
     int rank_;
     int arity_;
     std::vector<int> children_;
+    std::vector<RankSet> levels_;
     RankSet subtree_;
 };
 

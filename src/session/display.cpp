@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 /// included.
 Fold::Waits waits(const World& world) {
     bool is_star = static_cast<int>(world.up().children().size()) == world.size() - 1;
-    return {.error = 50ms, .output = is_star ? 80ms : 50ms, .bulk = 1s};
+    return {.error = 50ms, .output = is_star ? 80ms : 50ms, .bulk = world.up().height() * 1s};
 }
 
 bool is_exit(const Block& block) {

@@ -34,7 +34,7 @@ class Display : public Relay {
 
   private:
     void give_on(Report&& report) override;
-    std::size_t backlog() const override { return Relay::backlog() + printer_.waiting(); }
+    std::size_t outgoing() const override { return printer_.waiting(); }
     void finish_cell(std::vector<Block>& blocks);
 
     Printer& printer_;

@@ -11,13 +11,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr long long window = 1 << 20;
-constexpr std::size_t backlog_limit = 1 << 20;
+constexpr std::size_t window = 1 << 20;
 constexpr std::size_t piece_bytes = 256 * 1024;  // of a long value or traceback, at a line's end
 
 // An inner rank waits briefly, so that rank 0 still has what a few levels of them let pass on the
-// screen within 100 ms.
-constexpr Fold::Waits inner_waits{.error = 10ms, .output = 15ms, .bulk = 1s};
+// screen within 100 ms. Bulk waits longer than those below may take to give up.
+Fold::Waits inner_waits(const World& world) {
+    return {.error = 10ms, .output = 15ms, .bulk = world.up().height() * 1s};
+}
 
 std::size_t text_bytes(const Report& report) {
     std::size_t bytes = 0;
@@ -69,7 +70,7 @@ void Relay::add_own(Stream stream, std::string text) {
                              .stream = stream,
                              .cell = cell_number_,
                              .text = std::move(text)});
-    collector_.add(std::move(report), Clock::now());
+    collector_.add(std::move(report), Clock::now(), world_.rank());
 }
 
 std::optional<Cell> Relay::next_cell() {
@@ -90,7 +91,7 @@ void Relay::finish(Outcome outcome) {
     agent_.now([this, &outcome] {
         capture_.drain();
         Report report{.sequence = collector_.sequence(), .outcome = std::move(outcome)};
-        collector_.add(std::move(report), Clock::now());
+        collector_.add(std::move(report), Clock::now(), world_.rank());
     });
 }
 
@@ -99,8 +100,8 @@ void Relay::on_message(int source, Message&& message,
     std::visit(Overloaded{
                    [&](Cell&& cell) { start_cell(std::move(cell), bytes); },
                    [&](Report&& report) {
-                       if (std::size_t size = text_bytes(report)) owed_.emplace_back(source, size);
-                       collector_.add(std::move(report), Clock::now());
+                       if (std::size_t size = text_bytes(report)) owed_[source] += size;
+                       collector_.add(std::move(report), Clock::now(), source);
                    },
                    [&](Credit&& credit) { on_credit(credit.bytes); },
                    [&](StreamNow&& now) {
@@ -131,9 +132,9 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
 void Relay::on_turn(Clock::time_point now) {
     capture_.tick(now);
     collector_.tick(now);
-    bool full = backlog() >= backlog_limit;
+    bool full = !has_room_for(world_.rank());
     if (full != paused_) capture_.pause(paused_ = full);
-    if (!full) grant_credit();
+    grant_credit();
     if (rank_is_dying()) save_output();
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
 }
@@ -144,10 +145,20 @@ void Relay::save_output() {
     if (backlog() == 0 && !agent_.sending()) output_is_saved();
 }
 
+bool Relay::has_room_for(int source) const {
+    return outgoing() < window && collector_.held_bytes_from(source) < window;
+}
+
 void Relay::grant_credit() {
-    for (; !owed_.empty(); owed_.pop_front())
-        agent_.send(owed_.front().first,
-                    Credit{.bytes = static_cast<std::uint32_t>(owed_.front().second)});
+    for (auto owed = owed_.begin(); owed != owed_.end();) {
+        auto [child, bytes] = *owed;
+        if (!has_room_for(child)) {
+            ++owed;
+            continue;
+        }
+        agent_.send(child, Credit{.bytes = static_cast<std::uint32_t>(bytes)});
+        owed = owed_.erase(owed);
+    }
 }
 
 void Relay::on_failure(const std::string& what) {
@@ -160,7 +171,7 @@ void Relay::on_failure(const std::string& what) {
 }
 
 Uplink::Uplink(const World& world, Agent& agent, Capture& capture)
-    : Relay(world, agent, capture, inner_waits), window_(window) {}
+    : Relay(world, agent, capture, inner_waits(world)), window_(window) {}
 
 void Uplink::give_on(Report&& report) {
     std::size_t bytes = text_bytes(report);
@@ -168,8 +179,6 @@ void Uplink::give_on(Report&& report) {
     queue_.emplace_back(std::move(report), bytes);
     send_queued();
 }
-
-std::size_t Uplink::backlog() const { return Relay::backlog() + queued_; }
 
 void Uplink::on_credit(std::size_t bytes) {
     window_ += static_cast<long long>(bytes);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,8 @@ namespace mpirepl {
 /// printer).
 ///
 /// Flow control: a rank may send its parent a window of text; what the parent has got rid of, it
-/// gives back as credit. Whoever has too much waiting stops reading what its own Python prints,
-/// which then blocks in its write.
+/// gives back as credit. Of each child, and of this rank's own Python, no more than a window waits
+/// here: those that are ahead wait for those with which they are folded, in the end in their write.
 class Relay : public AgentListener {
   public:
     using Clock = Collector::Clock;
@@ -49,8 +50,8 @@ class Relay : public AgentListener {
   protected:
     /// Text has been gathered here and may go on.
     virtual void give_on(Report&& report) = 0;
-    /// Bytes of text that wait here.
-    virtual std::size_t backlog() const { return collector_.held_bytes(); }
+    /// Bytes of text that have left the collector, but not this rank.
+    virtual std::size_t outgoing() const = 0;
     virtual void on_credit(std::size_t /*bytes*/) {}
 
     void pass_down(const std::shared_ptr<const std::string>& bytes);
@@ -65,12 +66,14 @@ class Relay : public AgentListener {
   private:
     void post_block(Stream stream, std::string text);
     void add_own(Stream stream, std::string text);
+    bool has_room_for(int source) const;
+    std::size_t backlog() const { return collector_.held_bytes() + outgoing(); }
     void grant_credit();
     void save_output();
 
     std::deque<Cell> cells_;
 
-    std::deque<std::pair<int, std::size_t>> owed_;  // child, bytes
+    std::map<int, std::size_t> owed_;  // bytes of text, by child
     std::uint32_t cell_number_ = 0;
     bool paused_ = false;
     bool finalizing_ = false;
@@ -83,7 +86,7 @@ class Uplink : public Relay {
 
   private:
     void give_on(Report&& report) override;
-    std::size_t backlog() const override;
+    std::size_t outgoing() const override { return queued_; }
     void on_credit(std::size_t bytes) override;
     void send_queued();
 

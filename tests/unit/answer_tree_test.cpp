@@ -116,7 +116,7 @@ class AnswerTree {
         if (left-- > 0) {
             print(rank);
         } else {
-            collector(rank).add({.sequence = sequence_, .outcome = {.ranks = 1}}, now_);
+            collector(rank).add({.sequence = sequence_, .outcome = {.ranks = 1}}, now_, rank);
         }
     }
 
@@ -134,7 +134,7 @@ class AnswerTree {
         printed_[static_cast<std::size_t>(rank)].add(block);
         Report report{.sequence = sequence_};
         report.blocks.push_back(std::move(block));
-        collector(rank).add(std::move(report), now_);
+        collector(rank).add(std::move(report), now_, rank);
     }
 
     void give_on(int from, Report&& report) {
@@ -155,7 +155,7 @@ class AnswerTree {
             if (hold) {
                 later.push_back(std::move(one));
             } else {
-                collector(one.to).add(std::move(one.report), now_);
+                collector(one.to).add(std::move(one.report), now_, one.from);
             }
         }
         // What has been given on meanwhile comes behind what its rank gave on before.

@@ -27,10 +27,10 @@ struct Node {
     void print(Block block, std::uint32_t sequence = 1, bool streaming = false) {
         Report report{.sequence = sequence, .streaming = streaming};
         report.blocks.push_back(std::move(block));
-        collector.add(std::move(report), now);
+        collector.add(std::move(report), now, 0);
     }
     void end(std::uint32_t count = 1, std::uint32_t sequence = 1) {
-        collector.add({.sequence = sequence, .outcome = {.ranks = count}}, now);
+        collector.add({.sequence = sequence, .outcome = {.ranks = count}}, now, 0);
     }
     void tick(Collector::Clock::duration later = 0ms) {
         now += later;
@@ -75,8 +75,8 @@ TEST_CASE_FIXTURE(Node, "collector: a quick cell is held until all have ended") 
 
 TEST_CASE_FIXTURE(Node, "collector: outcomes are merged") {
     begin();
-    collector.add({.sequence = 1, .outcome = {.ranks = 1, .failed = 1, .status = 1}}, now);
-    collector.add({.sequence = 1, .outcome = {.ranks = 3, .exited = 2, .status = 5}}, now);
+    collector.add({.sequence = 1, .outcome = {.ranks = 1, .failed = 1, .status = 1}}, now, 0);
+    collector.add({.sequence = 1, .outcome = {.ranks = 3, .exited = 2, .status = 5}}, now, 0);
     REQUIRE(given.size() == 1);
     const Outcome expected{.ranks = 4, .failed = 1, .exited = 2, .status = 5};
     CHECK((given[0].outcome == expected));

@@ -21,7 +21,10 @@ struct Setup {
     Fold::Clock::time_point now{1h};
     RankSet everybody = ranks("0-3");
 
-    void add(Block block, bool foldable = true) { fold.add(std::move(block), foldable, now); }
+    void add(Block block, bool foldable = true) {
+        const int source = block.ranks.first();
+        fold.add(std::move(block), foldable, now, source);
+    }
     std::string due(Fold::Clock::duration later = 0ms) {
         now += later;
         return show(fold.take_due(everybody, now));
@@ -151,18 +154,63 @@ TEST_CASE_FIXTURE(Setup, "fold: lines at the start that all have in common are f
     CHECK(other.due(1ms) == "0-1 out 81000 bytes | 2-3 out 81000 bytes");
 }
 
-TEST_CASE_FIXTURE(Setup, "fold: a loner waits in vain only once a cell") {
+TEST_CASE_FIXTURE(Setup, "fold: bulk waits in vain only once a cell") {
     add(out("0", bulk));
     CHECK(due(999ms) == "");
     CHECK(due(1ms) == "0 out 80000 bytes");
     add(out("0", bulk));
     CHECK(due() == "0 out 80000 bytes");
     add(out("1", bulk));
-    CHECK(due() == "");
-    CHECK(due(1s) == "1 out 80000 bytes");
-    fold.forget_loners();
+    CHECK(due() == "1 out 80000 bytes");
+    fold.begin();
     add(out("0", bulk));
     CHECK(due() == "");
+}
+
+TEST_CASE_FIXTURE(Setup, "fold: bulk of the others is folded when a rank does not come") {
+    add(out("0-2", bulk));
+    CHECK(due(1s) == "0-2 out 80000 bytes");
+    add(out("3", bulk));
+    CHECK(due() == "3 out 80000 bytes");
+    add(out("0-1", bulk));
+    CHECK(due() == "");
+    add(out("2", bulk));
+    CHECK(due() == "0-2 out 80000 bytes");
+}
+
+TEST_CASE_FIXTURE(Setup, "fold: a small piece of bulk waits for its equals like the rest") {
+    add(out("0", bulk + "more\n"));
+    add(out("1-3", bulk));
+    CHECK(due() == "0-3 out 80000 bytes");
+    CHECK(due(100ms) == "");
+    add(out("1-3", "more\n"));
+    CHECK(due() == "0-3 out more;");
+}
+
+TEST_CASE_FIXTURE(Setup, "fold: bulk that a child has given up on is not waited for") {
+    Block block = out("0-1", bulk);
+    block.settled = true;
+    add(block);
+    add(out("2", bulk));
+    CHECK(due() == "0-2 out 80000 bytes");
+    add(block);
+    CHECK(due() == "0-1 out 80000 bytes");
+    add(out("2", bulk));
+    CHECK(due() == "");
+    add(out("3", bulk));
+    CHECK(due() == "2-3 out 80000 bytes");
+}
+
+TEST_CASE_FIXTURE(Setup, "fold: knows what has come from where") {
+    add(out("0", "a\n"));
+    add(out("1", "a\n"));
+    add(out("1", "b\n"), false);
+    CHECK(fold.bytes_from(0) == 2);
+    CHECK(fold.bytes_from(1) == 4);
+    CHECK(fold.bytes_from(2) == 0);
+    CHECK(due(20ms) == "0-1 out a; | 1 out b;");
+    CHECK(fold.bytes_from(0) == 0);
+    CHECK(fold.bytes_from(1) == 0);
 }
 
 TEST_CASE_FIXTURE(Setup, "fold: what has waited on its way does not wait again") {
