@@ -85,7 +85,7 @@ RankSet parse_item(std::string_view item, std::string_view text, int size) {
         if (!last || !reader.at_end()) malformed(item, size);
         long long low = *first < 0 ? *first + size : *first;
         long long high = *last < 0 ? *last + size : *last;
-        if (low < 0 || high >= size) return {};
+        if (low < 0 || low > high || high >= size) return {};
         return RankSet::range(static_cast<int>(low), static_cast<int>(high));
     }
     if (!reader.take(':')) malformed(item, size);
