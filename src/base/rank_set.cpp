@@ -37,6 +37,12 @@ bool RankSet::intersects(const RankSet& other) const {
     return false;
 }
 
+bool RankSet::includes(const RankSet& other) const {
+    RankSet rest = other;
+    rest.remove(*this);
+    return rest.empty();
+}
+
 void RankSet::insert(const RankSet& other) {
     if (other.empty()) return;
     if (ranges_.empty() || other.first() > ranges_.back().last + 1) {  // ascending: no merge

@@ -27,6 +27,7 @@ class RankSet {
     int first() const { return ranges_.front().first; }
     bool contains(int rank) const;
     bool intersects(const RankSet& other) const;
+    bool includes(const RankSet& other) const;
 
     void insert(const RankSet& other);
     void remove(const RankSet& other);

@@ -17,11 +17,6 @@ bool is_running_text(const Block& block) {
     return block.stream == Stream::standard_output || block.stream == Stream::standard_error;
 }
 
-bool covers(RankSet some, const RankSet& more, const RankSet& everybody) {
-    some.insert(more);
-    return everybody.within(some) == everybody;
-}
-
 bool goes_to_output(Stream stream) {
     return stream == Stream::standard_output || stream == Stream::value || stream == Stream::report;
 }
@@ -93,7 +88,7 @@ Fold::Clock::duration Fold::wait(const Entry& entry) const {
     if (!entry.foldable || block.settled) return {};
     if (block.stream == Stream::error) return waits_.error;
     if (!is_bulk(block)) return waits_.output;
-    return covers(absent_, {}, block.ranks) ? Clock::duration{} : waits_.bulk;
+    return absent_.includes(block.ranks) ? Clock::duration{} : waits_.bulk;
 }
 
 /// Nothing that must be printed before it waits in front of it.
@@ -147,7 +142,7 @@ Block Fold::take(const Joined& joined) {
 /// Bulk goes on without some ranks, for which nobody shall wait again; or, when a child has already
 /// given up on them, it is this bulk that the others shall not wait for.
 void Fold::give_up(const Block& first, const RankSet& joined, const RankSet& everybody) {
-    if (covers(absent_, {}, first.ranks)) return;
+    if (absent_.includes(first.ranks)) return;
     RankSet missing = everybody;
     missing.remove(joined);
     absent_.insert(first.settled ? first.ranks : missing);
@@ -164,7 +159,9 @@ std::vector<Block> Fold::take_due(const RankSet& everybody, Clock::time_point no
             continue;
         }
         Joined joined = join(i);
-        bool complete = covers(joined.ranks, absent_, everybody);
+        RankSet done_with = joined.ranks;
+        done_with.insert(absent_);
+        bool complete = done_with.includes(everybody);
         if (!waited && !complete) {
             ++i;
             continue;

@@ -102,6 +102,8 @@ TEST_CASE("rank_set: agrees with std::set on random operations") {
         CHECK(sets[0].within(sets[1]).ranks() == both);
         CHECK(sets[0].within(sets[1]) == sets[1].within(sets[0]));
         CHECK(sets[0].intersects(sets[1]) == !both.empty());
+        CHECK(sets[0].includes(sets[1]) == (both.size() == models[1].size()));
+        CHECK(sets[0].includes(sets[0].within(sets[1])));
         sets[0].insert(sets[1]);
         models[0].merge(models[1]);
         CHECK(sets[0].ranks() == std::vector(models[0].begin(), models[0].end()));
