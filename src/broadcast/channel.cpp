@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/mpi_error.h"
+#include "broadcast/file_progress.h"
 #include "broadcast/messages.h"
 
 namespace mpirepl {
@@ -43,6 +44,7 @@ bool Channel::complete_sends() {
 }
 
 bool Channel::progress(const Receive& receive) {
+    WithoutFileProgress without;
     bool worked = complete_sends();
     int found = 0;
     MPI_Message message = MPI_MESSAGE_NULL;
