@@ -39,11 +39,6 @@ def take_display() -> None:
     sys.displayhook = display
 
 
-def run_awaiting(code: CodeType, namespace: dict) -> None:
-    """Run code with top-level await, in the event loop of the session."""
-    _event_loop().run_until_complete(eval(code, namespace))
-
-
 def end(error: BaseException, name: str) -> tuple[int, bool]:
     """Show what a cell or program called `name` has raised.
 
@@ -80,9 +75,9 @@ def remember_source(name: str, source: bytes) -> None:
 
 
 def execute(code: CodeType, namespace: dict) -> None:
-    """Run code, be it with top-level await or without."""
+    """Run code; with top-level await, in the event loop of the session."""
     if code.co_flags & _COROUTINE:
-        run_awaiting(code, namespace)
+        _event_loop().run_until_complete(eval(code, namespace))
     else:
         exec(code, namespace)
 

@@ -261,14 +261,9 @@ class Session:
         return _call(word, argument.strip())
 
 
-session: Session | None = None
-
-
 def begin(targets: str, fold: str, interactive: bool) -> Session:
     """Begin the session of this process, on rank 0."""
-    global session
-    session = Session(_mpirepl.parse_targets(targets), fold, interactive)
-    return session
+    return Session(_mpirepl.parse_targets(targets), fold, interactive)
 
 
 def say(text: str) -> None:

@@ -56,7 +56,6 @@ bool can_move_to_end(const std::vector<Block>& blocks, std::size_t index) {
 }  // namespace
 
 void Fold::add(Block&& block, bool foldable, Clock::time_point now, int source) {
-    bytes_ += block.text.size();
     bytes_from_[source] += block.text.size();
     if (is_large(block)) bulky_.insert(block.ranks);
     bool output = goes_to_output(block.stream);
@@ -71,6 +70,12 @@ void Fold::add(Block&& block, bool foldable, Clock::time_point now, int source) 
         return;
     }
     entries_.push_back({std::move(block), foldable, now, source});
+}
+
+std::size_t Fold::bytes() const {
+    std::size_t sum = 0;
+    for (auto [source, bytes] : bytes_from_) sum += bytes;
+    return sum;
 }
 
 std::size_t Fold::bytes_from(int source) const {
@@ -123,7 +128,6 @@ Block Fold::take(const Joined& joined) {
     Block whole;
     for (auto i = joined.entries.rbegin(); i != joined.entries.rend(); ++i) {
         Block& part = entries_[*i].block;
-        bytes_ -= joined.length;
         bytes_from_[entries_[*i].source] -= joined.length;
         whole.stream = part.stream;
         whole.cell = part.cell;
@@ -201,7 +205,6 @@ std::vector<Block> Fold::take_all() {
         all.push_back(std::move(block));
     }
     entries_.clear();
-    bytes_ = 0;
     bytes_from_.clear();
     std::erase_if(all, [](const Block& block) { return block.ranks.empty(); });
     return all;

@@ -42,7 +42,7 @@ class Fold {
     void begin() { bulky_ = absent_ = {}; }
 
     bool empty() const { return entries_.empty(); }
-    std::size_t bytes() const { return bytes_; }
+    std::size_t bytes() const;
     /// Those that have come from one source.
     std::size_t bytes_from(int source) const;
 
@@ -70,7 +70,6 @@ class Fold {
     std::deque<Entry> entries_;
     RankSet bulky_;   ///< have written much text at a time in this cell
     RankSet absent_;  ///< nobody waits for the bulk of these
-    std::size_t bytes_ = 0;
     std::map<int, std::size_t> bytes_from_;
 };
 

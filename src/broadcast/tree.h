@@ -16,17 +16,18 @@ class Tree {
             if (child < size) children_.push_back(static_cast<int>(child));
         // Each level below is one run of consecutive ranks.
         for (long first = rank, last = rank; first < size;
-             first = first * arity + 1, last = last * arity + arity)
-            levels_.push_back(RankSet::range(static_cast<int>(first),
-                                             static_cast<int>(std::min<long>(last, size - 1))));
-        for (const RankSet& level : levels_) subtree_.insert(level);
+             first = first * arity + 1, last = last * arity + arity) {
+            ++height_;
+            subtree_.insert(RankSet::range(static_cast<int>(first),
+                                           static_cast<int>(std::min<long>(last, size - 1))));
+        }
     }
 
     bool is_root() const { return rank_ == 0; }
     int parent() const { return (rank_ - 1) / arity_; }
     const std::vector<int>& children() const { return children_; }
     /// The longest way down from here.
-    int height() const { return static_cast<int>(levels_.size()) - 1; }
+    int height() const { return height_; }
     /// This rank and all below it.
     const RankSet& subtree() const { return subtree_; }
 
@@ -34,7 +35,7 @@ class Tree {
     int rank_;
     int arity_;
     std::vector<int> children_;
-    std::vector<RankSet> levels_;
+    int height_ = -1;  // its own level is the first
     RankSet subtree_;
 };
 

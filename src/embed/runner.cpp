@@ -69,7 +69,7 @@ void Runner::run_cell(const Cell& cell) {
     py::handle names = PyModule_GetDict(main_.ptr());
     for (const py::handle& code : codes) {
         if (awaits(code))
-            module_.attr("run_awaiting")(code, names);
+            module_.attr("execute")(code, names);
         else
             checked(PyEval_EvalCode(code.ptr(), names.ptr(), names.ptr()));
     }

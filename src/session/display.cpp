@@ -11,15 +11,6 @@
 namespace mpirepl {
 namespace {
 
-using namespace std::chrono_literals;
-
-/// What is printed shall be on the screen within 100 ms, what the ranks between have waited
-/// included.
-Fold::Waits waits(const World& world) {
-    bool is_star = static_cast<int>(world.up().children().size()) == world.size() - 1;
-    return {.error = 50ms, .output = is_star ? 80ms : 50ms, .bulk = world.up().height() * 1s};
-}
-
 bool is_exit(const Block& block) {
     return block.stream == Stream::exit_status || block.stream == Stream::exit_message;
 }
@@ -27,7 +18,7 @@ bool is_exit(const Block& block) {
 }  // namespace
 
 Display::Display(const World& world, Agent& agent, Capture& capture, Printer& printer)
-    : Relay(world, agent, capture, waits(world)), printer_(printer) {}
+    : Relay(world, agent, capture), printer_(printer) {}
 
 void Display::dispatch(Cell cell) {
     cell.sequence = ++sequence_;

@@ -14,10 +14,12 @@ using namespace std::chrono_literals;
 constexpr std::size_t window = 1 << 20;
 constexpr std::size_t piece_bytes = 256 * 1024;  // of a long value or traceback, at a line's end
 
-// An inner rank waits briefly, so that rank 0 still has what a few levels of them let pass on the
-// screen within 100 ms. Bulk waits longer than those below may take to give up.
-Fold::Waits inner_waits(const World& world) {
-    return {.error = 10ms, .output = 15ms, .bulk = world.up().height() * 1s};
+/// What is printed shall be on the screen within 100 ms: an inner rank waits briefly, and rank 0
+/// longer where there are none. Bulk waits longer than those below may take to give up.
+Fold::Waits waits(const World& world) {
+    int height = world.up().height();
+    if (!world.up().is_root()) return {.error = 10ms, .output = 15ms, .bulk = height * 1s};
+    return {.error = 50ms, .output = height <= 1 ? 80ms : 50ms, .bulk = height * 1s};
 }
 
 std::size_t text_bytes(const Report& report) {
@@ -35,11 +37,11 @@ Overloaded(Functions...) -> Overloaded<Functions...>;
 
 }  // namespace
 
-Relay::Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits waits)
+Relay::Relay(const World& world, Agent& agent, Capture& capture)
     : world_(world),
       capture_(capture),
       agent_(agent),
-      collector_(waits, [this](Report&& report) { give_on(std::move(report)); }) {
+      collector_(waits(world), [this](Report&& report) { give_on(std::move(report)); }) {
     capture_.start(agent_.io(), [this](Capture::Source source, std::string&& lines) {
         add_own(source == Capture::out ? Stream::standard_output : Stream::standard_error,
                 std::move(lines));
@@ -171,7 +173,7 @@ void Relay::on_failure(const std::string& what) {
 }
 
 Uplink::Uplink(const World& world, Agent& agent, Capture& capture)
-    : Relay(world, agent, capture, inner_waits(world)), window_(window) {}
+    : Relay(world, agent, capture), window_(window) {}
 
 void Uplink::give_on(Report&& report) {
     std::size_t bytes = text_bytes(report);

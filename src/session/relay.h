@@ -27,7 +27,7 @@ class Relay : public AgentListener {
   public:
     using Clock = Collector::Clock;
 
-    Relay(const World& world, Agent& agent, Capture& capture, Fold::Waits waits);
+    Relay(const World& world, Agent& agent, Capture& capture);
 
     void start() { agent_.start(*this); }
     // For any thread:

@@ -114,8 +114,8 @@ class Rank {
             else
                 follow(*relay_, *interpreter_);
         } catch (const std::exception& error) {
-            relay_->on_failure(
-                error.what());  // ends the process: the agent still works with all this
+            // Ends the process: the agent still works with all this.
+            relay_->on_failure(error.what());
         }
         relay_->leave();
         if (is_root_ && std::getenv("MPIREPL_STATISTICS") != nullptr)

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -12,10 +11,6 @@
 using namespace mpirepl;
 
 namespace {
-
-void wait_until_written(const Printer& printer) {
-    while (printer.waiting() > 0) ::usleep(1000);
-}
 
 void print(Printer& printer, const std::vector<Block>& blocks) {
     printer.print(blocks);

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/block.h"
@@ -66,6 +68,11 @@ struct Pipe {
     Fd writer;
 };
 Pipe make_pipe(int flags = 0);
+
+/// Waits for the thread of a Writer, or of the one in a Printer.
+void wait_until_written(const auto& output) {
+    while (output.waiting() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
 
 /// All that can be read from `fd` now without waiting, or until its end if it blocks.
 std::string read_all(int fd);

@@ -16,14 +16,17 @@ TEST_CASE("tree: parents, children and subtrees agree") {
             for (int rank = size - 1; rank >= 0; --rank) {
                 const Tree& tree = trees[static_cast<std::size_t>(rank)];
                 RankSet subtree = RankSet::single(rank);
+                int height = 0;
                 for (int child : tree.children()) {
                     const Tree& below = trees[static_cast<std::size_t>(child)];
                     CHECK_FALSE(below.is_root());
                     CHECK(below.parent() == rank);
                     CHECK_FALSE(subtree.intersects(below.subtree()));
                     subtree.insert(below.subtree());
+                    height = std::max(height, 1 + below.height());
                     ++edges;
                 }
+                CHECK(tree.height() == height);
                 CHECK(tree.children().size() <= static_cast<std::size_t>(arity));
                 CHECK(tree.subtree() == subtree);
             }

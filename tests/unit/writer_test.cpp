@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <string>
+#include <utility>
 
 #include "unit/support.h"
 
@@ -16,19 +17,13 @@ namespace {
 
 Fd open_null() { return Fd(::open("/dev/null", O_WRONLY | O_CLOEXEC)); }
 
-void wait_for(const Writer& writer) {
-    while (writer.waiting() > 0) ::usleep(1000);
-}
-
 }  // namespace
 
 TEST_CASE("writer: a full pipe blocks nobody, and all arrives in order") {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    Fd reader(ends[0]);
+    Pipe pipe = make_pipe();
     std::string expected;
     {
-        Writer writer(Fd(ends[1]), open_null());
+        Writer writer(std::move(pipe.writer), open_null());
         for (int i = 0; i < 100; ++i) {
             expected += lines(100, std::to_string(i));
             writer.write(Writer::out, lines(100, std::to_string(i)));
@@ -36,13 +31,13 @@ TEST_CASE("writer: a full pipe blocks nobody, and all arrives in order") {
         CHECK(writer.waiting() > 0);
         std::string got(expected.size(), '\0');
         for (std::size_t done = 0; done < got.size();) {
-            ssize_t size = ::read(reader.get(), got.data() + done, got.size() - done);
+            ssize_t size = ::read(pipe.reader.get(), got.data() + done, got.size() - done);
             REQUIRE(size > 0);
             done += static_cast<std::size_t>(size);
         }
         CHECK(got == expected);
     }
-    CHECK(read_all(reader.get()).empty());
+    CHECK(read_all(pipe.reader.get()).empty());
 }
 
 TEST_CASE("writer: both destinations keep the order of the calls") {
@@ -59,14 +54,13 @@ TEST_CASE("writer: both destinations keep the order of the calls") {
 
 TEST_CASE("writer: a failure ends its destination only") {
     std::signal(SIGPIPE, SIG_IGN);
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    ::close(ends[0]);
+    Pipe pipe = make_pipe();
+    pipe.reader = Fd();
     TemporaryFile file;
-    Writer writer(Fd(ends[1]), file.open(O_WRONLY));
+    Writer writer(std::move(pipe.writer), file.open(O_WRONLY));
     writer.write(Writer::out, "lost\n");
     writer.write(Writer::err, "kept\n");
-    wait_for(writer);
+    wait_until_written(writer);
     CHECK(writer.failure(Writer::out) == EPIPE);
     CHECK(writer.failure(Writer::err) == 0);
     CHECK(file.content() == "kept\n");
