@@ -8,12 +8,22 @@ targets : tuple of int
     The ranks that run the current cell, ascending.
 version : str
     The version of mpirepl.
+DeadlockError, MismatchError, AbortError : class
+    What a cell ends with whose MPI calls were broken off.
 """
 
 import _mpirepl
 from _mpirepl import rank, size, version
 
-__all__ = ["rank", "size", "targets", "version"]
+__all__ = [
+    "AbortError",
+    "DeadlockError",
+    "MismatchError",
+    "rank",
+    "size",
+    "targets",
+    "version",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -21,6 +31,10 @@ def __getattr__(name: str) -> object:
         from mpirepl import _run
 
         return _mpirepl.ranks(_run.targets)
+    if name in ("DeadlockError", "MismatchError", "AbortError"):
+        from mpirepl import _errors
+
+        return getattr(_errors, name)
     raise AttributeError(f"module 'mpirepl' has no attribute {name!r}")
 
 

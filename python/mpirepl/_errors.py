@@ -1,6 +1,7 @@
 """Tracebacks as the user should see them: without the frames of mpirepl itself."""
 
 import contextlib
+import opcode
 import sys
 import traceback
 from types import TracebackType
@@ -8,8 +9,72 @@ from types import TracebackType
 from mpirepl import _run
 
 # Where the frames of this package come from: it is frozen, or a developer's source tree.
+_RAISE = bytes([opcode.opmap["RAISE_VARARGS"]])
 _HOST = __file__.rpartition("/")[0] + "/" if "__file__" in globals() else "<frozen mpirepl"
 _RUNNERS = ("<frozen runpy>",)
+
+
+class BrokenOffError(RuntimeError):
+    """The MPI calls of a cell have failed, which has made the cell fail.
+
+    Attributes
+    ----------
+    call : str
+        The MPI function in which this rank was, such as ``MPI_Recv``.
+    comm : str
+        The name of its communicator.
+    missing : tuple of int
+        The ranks it was waiting for.
+    waiting : tuple of int
+        All ranks that were waiting.
+    """
+
+    def __init__(
+        self,
+        text: str = "a wait of this cell was broken off",
+        call: str = "",
+        comm: str = "",
+        missing: tuple = (),
+        waiting: tuple = (),
+    ):
+        super().__init__(text)
+        self.call = call
+        self.comm = comm
+        self.missing = missing
+        self.waiting = waiting
+
+
+class DeadlockError(BrokenOffError):
+    """Ranks waited for what could not come any more."""
+
+
+class MismatchError(BrokenOffError):
+    """Ranks called different collectives on one communicator."""
+
+
+class AbortError(BrokenOffError):
+    """A call that would have ended this process, MPI_Abort or MPI_Finalize, has ended its cell."""
+
+
+_BROKEN_OFF = (DeadlockError, MismatchError, AbortError)  # BrokenCell::Why in base/broken_cell.h
+for _class in (BrokenOffError, *_BROKEN_OFF):
+    _class.__module__ = "mpirepl"
+
+
+def broken_off(
+    why: int, text: str, call: str, comm: str, missing: tuple, waiting: tuple, error: object
+) -> BaseException:
+    """Return the exception of a cell whose MPI calls have failed, see _run.broken_off."""
+    if why == len(_BROKEN_OFF):
+        broken = KeyboardInterrupt()
+    else:
+        broken = _BROKEN_OFF[why](text, call, comm, missing, waiting)
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    if error is not None:
+        broken.__cause__ = error
+        broken.__traceback__ = error.__traceback__
+    return broken
 
 
 def show(error: BaseException, name: str) -> None:
@@ -31,8 +96,23 @@ def show(error: BaseException, name: str) -> None:
 def text(error: BaseException) -> str:
     """Return the whole traceback with its chained exceptions."""
     shown = traceback.TracebackException.from_exception(error, compact=True)
+    if _says_all(error):
+        shown.__cause__ = None
     _drop_host_frames(shown)
     return "".join(shown.format()).rstrip("\n")
+
+
+def _says_all(error: BaseException) -> bool:
+    """Tell whether an exception only says in other words what its cause does: that a call failed.
+
+    What Python code has raised itself, with a statement, says more.
+    """
+    if not isinstance(error, (BrokenOffError, KeyboardInterrupt)):
+        return False
+    tb = error.__cause__ and error.__cause__.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    return tb is None or tb.tb_frame.f_code.co_code[tb.tb_lasti : tb.tb_lasti + 1] != _RAISE
 
 
 def _is_host(file: str) -> bool:

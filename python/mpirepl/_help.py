@@ -3,6 +3,8 @@
 SESSION_MAGICS = {
     "targets": "%targets [SPEC]: set or print the ranks of the cells to come (0,2 0-3 ::2 !1)",
     "fold": "%fold [auto|on|off]: print equal output of several ranks once",
+    "guard": "%guard [on|off|grace SECONDS|status]: break deadlocks off, after so long",
+    "where": "%where: print where all ranks are (while a cell runs: SIGUSR1 to mpiexec)",
     "history": "%history [-n] [RANGES]: print the cells so far, -n with numbers",
     "save": "%save [-f] FILE [RANGES]: write the cells as a script for plain mpiexec python",
     "quit": "%quit: end the session",
@@ -19,6 +21,7 @@ RANK_MAGICS = {
 CELL_MAGICS = {
     "targets": "%%targets SPEC: run this cell on these ranks",
     "px": "%%px [--targets SPEC]: the same under IPython's name",
+    "mpiprof": "%%mpiprof [--matrix]: print what this cell spends in MPI, and who sends to whom",
     "time": "%%time: print the wall time of this cell over the ranks",
 }
 SHELL = "!COMMAND: run a command of the shell on the targets, {expression} and $name filled in"

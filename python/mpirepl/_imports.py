@@ -14,6 +14,18 @@ def _message(module: str, file: str, library: str) -> str:
     )
 
 
+def _take_under_guard(spec: ModuleSpec) -> None:
+    """Lead what this import has loaded to the guard; say so if that cannot be done."""
+    from mpirepl import _run
+
+    _mpirepl.rebind_mpi()
+    if reason := _mpirepl.unguarded_mpi_of(spec.origin):
+        _run.emit(
+            _run.ERROR,
+            f"mpirepl: deadlocks in {spec.name} cannot be broken off: {reason} ({spec.origin})",
+        )
+
+
 def watch() -> None:
     """Make importing such a module an ImportError, before its code can crash the rank."""
     create_module = ExtensionFileLoader.create_module
@@ -24,6 +36,8 @@ def watch() -> None:
                 _message(spec.name, spec.origin, library), name=spec.name, path=spec.origin
             )
         module = create_module(self, spec)
+        if _mpirepl.guarded:
+            _take_under_guard(spec)
         if library := _mpirepl.foreign_mpi_loaded():
             raise ImportError(
                 _message(spec.name, spec.origin, library), name=spec.name, path=spec.origin

@@ -59,6 +59,15 @@ def end(error: BaseException, name: str) -> tuple[int, bool]:
     return 130 if isinstance(error, KeyboardInterrupt) else 1, False
 
 
+def broken_off(
+    why: int, text: str, call: str, comm: str, missing: list, waiting: list, error: object
+) -> BaseException:
+    """Return what a cell has raised whose MPI calls have failed; `error` is its own exception."""
+    from mpirepl import _errors
+
+    return _errors.broken_off(why, text, call, comm, tuple(missing), tuple(waiting), error)
+
+
 def note_time(seconds: float) -> None:
     """Have a time of this rank reported with the current cell."""
     timings.append((_mpirepl.rank, seconds))

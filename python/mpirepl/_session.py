@@ -49,12 +49,13 @@ class Entry:
 class Plan:
     """A cell on its way to the ranks."""
 
-    __slots__ = ("targets", "source", "timed")
+    __slots__ = ("targets", "source", "timed", "profile")
 
     def __init__(self, targets: str, source: bytes):
         self.targets = targets
         self.source = source  # blank where a magic has been done with
         self.timed = False
+        self.profile = ""  # "table" or "matrix"
 
     def is_empty(self) -> bool:
         """Tell whether nothing is left to run."""
@@ -70,6 +71,9 @@ class Session:
         self.interactive = interactive
         self.targets = targets
         self.fold = fold
+        self.guard = _mpirepl.guarded
+        self.grace = 1.0
+        self.profile = ""
         self.number = 0
         self.flags = 0
         self.history: list[Entry] = []
@@ -82,7 +86,8 @@ class Session:
         Returns
         -------
         tuple
-            (verdict,), or (RUN, number, targets, fold, timed, name, code, source).
+            (verdict,), or (RUN, number, targets, fold, timed, guard, grace, profile, name, code,
+            source).
         """
         first, self.begun = not self.begun, True
         plan = Plan(self.targets, text)
@@ -103,6 +108,16 @@ class Session:
         """Note that the last cell has failed."""
         self.history[-1].failed = True
 
+    def show_profiles(self, rows: list[tuple]) -> None:
+        """Print what the ranks have spent in MPI in the last cell, see _profile.py."""
+        from mpirepl import _profile
+
+        say(_profile.table(rows))
+        if self.profile == "matrix":
+            say(_profile.matrix(rows))
+            if picture := _profile.draw(rows, f"mpiprof-cell-{self.number}.png"):
+                say(f"the same as a picture is in {picture}")
+
     def _compiled(self, plan: Plan, text: bytes, first: bool) -> tuple:
         self.number += 1
         name = f"<cell {self.number}>"
@@ -119,7 +134,8 @@ class Session:
         for code in codes:
             self.flags |= code.co_flags & _FUTURE
         code = marshal.dumps(codes)
-        return (RUN, self.number, plan.targets, self.fold, plan.timed, name, code, text)
+        flags = (self.fold, plan.timed, self.guard, self.grace, bool(plan.profile))
+        return (RUN, self.number, plan.targets, *flags, name, code, text)
 
     # Magics on the session stand before any code of a cell.
 
@@ -157,6 +173,10 @@ class Session:
             if argument:
                 raise MagicError("%%time takes nothing on its own line: its code begins below")
             plan.timed = True
+        elif name == "mpiprof":
+            if argument not in ("", "--matrix"):
+                raise MagicError(f"%%mpiprof takes --matrix, not {argument!r}")
+            plan.profile = self.profile = "matrix" if argument else "table"
         else:
             raise MagicError(_help.unknown("%%" + name))
 
@@ -192,6 +212,22 @@ class Session:
             self.fold = argument
         else:
             raise MagicError(f"%fold takes auto, on or off, not {argument!r}")
+
+    def _do_guard(self, argument: str) -> None:
+        words = argument.split()
+        if argument in ("", "status"):
+            say(f"guard {'on' if self.guard else 'off'}, grace {self.grace:g} s")
+        elif argument in ("on", "off"):
+            if argument == "on" and not _mpirepl.guarded:
+                raise MagicError("--guard=off has left the guard out: start without it")
+            self.guard = argument == "on"
+        elif words[0] == "grace" and len(words) == 2:
+            self.grace = _seconds(words[1])
+        else:
+            raise MagicError(f"%guard takes on, off, grace SECONDS or status, not {argument!r}")
+
+    def _do_where(self, argument: str) -> None:
+        say(f"{_mpirepl.parse_targets('all')}  idle")
 
     def _do_history(self, argument: str) -> None:
         words = argument.split()
@@ -291,6 +327,17 @@ def _confirm(question: str) -> None:
         terminal.write(question.encode())
         if not terminal.read(256).strip().lower().startswith(b"y"):
             raise MagicError("nothing was removed")
+
+
+def _seconds(text: str) -> float:
+    """Return a time that is finite and not negative."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise MagicError(f"%guard grace takes a time in seconds, not {text!r}")
+    return seconds
 
 
 def select(history: list[Entry], ranges: str) -> list[Entry]:

@@ -25,6 +25,7 @@ void Outcome::merge(const Outcome& other) {
     status = std::max(status, other.status);
     if (timings.size() < other.timings.size()) timings.resize(other.timings.size());
     for (std::size_t i = 0; i < other.timings.size(); ++i) timings[i].merge(other.timings[i]);
+    profiles.insert(profiles.end(), other.profiles.begin(), other.profiles.end());
 }
 
 }  // namespace mpirepl

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/mpi_profile.h"
+
 namespace mpirepl {
 
 /// How long something took on each of several ranks, in seconds.
@@ -24,6 +26,7 @@ struct Outcome {
     std::uint32_t exited = 0;  ///< raised SystemExit
     std::int32_t status = 0;   ///< the highest exit status among them
     std::vector<Timing> timings;
+    std::vector<MpiProfile> profiles;  ///< of %%mpiprof, one for each rank
     void merge(const Outcome& other);
     bool operator==(const Outcome&) const = default;
 };

@@ -32,6 +32,8 @@ class Collector {
     /// Holds nothing of that cell back any longer.
     void stream(std::uint32_t sequence);
     void tick(Clock::time_point now);
+    /// Many ranks are about to raise the same, at uneven speed.
+    void expect_errors() { fold_.expect_errors(); }
 
     /// Bytes of text that wait here.
     std::size_t held_bytes() const { return fold_.bytes(); }

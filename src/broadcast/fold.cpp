@@ -9,6 +9,7 @@
 namespace mpirepl {
 namespace {
 
+constexpr auto expected_errors = std::chrono::seconds(1);
 constexpr std::size_t bulk_bytes = 32 * 1024;
 
 bool is_large(const Block& block) { return block.text.size() >= bulk_bytes; }
@@ -91,7 +92,7 @@ bool Fold::is_bulk(const Block& block) const {
 Fold::Clock::duration Fold::wait(const Entry& entry) const {
     const Block& block = entry.block;
     if (!entry.foldable || block.settled) return {};
-    if (block.stream == Stream::error) return waits_.error;
+    if (block.stream == Stream::error) return errors_expected_ ? expected_errors : waits_.error;
     if (!is_bulk(block)) return waits_.output;
     return absent_.includes(block.ranks) ? Clock::duration{} : waits_.bulk;
 }

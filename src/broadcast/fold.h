@@ -39,7 +39,12 @@ class Fold {
     /// Takes out everything; foldable blocks that are equal as a whole become one.
     std::vector<Block> take_all();
     /// A new cell begins: all ranks are worth waiting for again.
-    void begin() { bulky_ = absent_ = {}; }
+    void begin() {
+        bulky_ = absent_ = {};
+        errors_expected_ = false;
+    }
+    /// Many ranks are about to raise the same: errors of this cell wait for the last of them.
+    void expect_errors() { errors_expected_ = true; }
 
     bool empty() const { return entries_.empty(); }
     std::size_t bytes() const;
@@ -68,7 +73,8 @@ class Fold {
 
     Waits waits_;
     std::deque<Entry> entries_;
-    RankSet bulky_;   ///< have written much text at a time in this cell
+    RankSet bulky_;  ///< have written much text at a time in this cell
+    bool errors_expected_ = false;
     RankSet absent_;  ///< nobody waits for the bulk of these
     std::map<int, std::size_t> bytes_from_;
 };

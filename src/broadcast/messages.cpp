@@ -1,5 +1,6 @@
 #include "broadcast/messages.h"
 
+#include <cmath>
 #include <concepts>
 #include <cstring>
 #include <limits>
@@ -15,7 +16,16 @@ namespace {
 constexpr std::uint8_t magic = 0xb7;
 
 template <typename T>
-concept Number = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+concept Enumeration = std::is_enum_v<T>;
+template <typename T>
+concept Number = std::is_arithmetic_v<T>;
+
+constexpr Stream last(Stream) { return last_stream; }
+constexpr Cell::Kind last(Cell::Kind) { return Cell::Kind::finalize; }
+constexpr Need::Kind last(Need::Kind) { return Need::Kind::collective; }
+constexpr Picture::State last(Picture::State) { return Picture::State::left; }
+
+bool is_duration(double seconds) { return std::isfinite(seconds) && seconds >= 0; }
 
 class Writer {
   public:
@@ -30,6 +40,10 @@ class Writer {
     template <Number T>
     void put(const T& value) {
         bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    template <Enumeration T>
+    void put(const T& value) {
+        put(static_cast<std::uint8_t>(value));
     }
     void put_size(std::size_t size) {
         if (size > std::numeric_limits<std::uint32_t>::max()) throw WireError("too long to send");
@@ -81,18 +95,12 @@ class Reader {
         if (byte > 1) throw WireError("truth value out of range");
         value = byte != 0;
     }
-    void get(Stream& stream) {
+    template <Enumeration T>
+    void get(T& value) {
         std::uint8_t byte = 0;
         get(byte);
-        if (byte > static_cast<std::uint8_t>(last_stream)) throw WireError("unknown stream");
-        stream = static_cast<Stream>(byte);
-    }
-    void get(Cell::Kind& kind) {
-        std::uint8_t byte = 0;
-        get(byte);
-        if (byte > static_cast<std::uint8_t>(Cell::Kind::finalize))
-            throw WireError("unknown kind of cell");
-        kind = static_cast<Cell::Kind>(byte);
+        if (byte > static_cast<std::uint8_t>(last(value))) throw WireError("kind out of range");
+        value = static_cast<T>(byte);
     }
     /// The length of a list whose items take at least `item_size` bytes each.
     std::size_t get_size(std::size_t item_size) {
@@ -124,14 +132,24 @@ class Reader {
     std::string_view rest_;
 };
 
+void fields(auto& io, std::uint64_t& number) { io(number); }
 void fields(auto& io, Block& b) {
     io(b.ranks, b.stream, b.cell, b.settled, b.text);
     io.expect(!b.ranks.empty(), "text of no rank");
 }
 void fields(auto& io, Timing& t) { io(t.least, t.most, t.sum, t.least_rank, t.most_rank, t.ranks); }
-void fields(auto& io, Outcome& o) { io(o.ranks, o.failed, o.exited, o.status, o.timings); }
+void fields(auto& io, std::pair<std::int32_t, std::uint64_t>& p) { io(p.first, p.second); }
+void fields(auto& io, MpiProfile& p) {
+    io(p.rank, p.calls, p.bytes, p.elapsed, p.in_mpi, p.waiting, p.bytes_to);
+    io.expect(p.rank >= 0, "no such rank");
+}
+void fields(auto& io, Outcome& o) {
+    io(o.ranks, o.failed, o.exited, o.status, o.timings, o.profiles);
+}
 void fields(auto& io, Cell& c) {
-    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.timed, c.name, c.code, c.source);
+    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.timed, c.guarded, c.grace, c.profiled,
+       c.name, c.code, c.source);
+    io.expect(is_duration(c.grace), "grace is no duration");
 }
 void fields(auto& io, Report& r) {
     io(r.sequence, r.streaming, r.blocks);
@@ -140,6 +158,40 @@ void fields(auto& io, Report& r) {
 void fields(auto& io, Credit& c) { io(c.bytes); }
 void fields(auto& io, StreamNow& s) { io(s.sequence); }
 void fields(auto& /*io*/, CloseOutput& /*nothing*/) {}
+void fields(auto& io, AskPicture& a) { io(a.census, a.stacks, a.communicators); }
+void fields(auto& io, Need& n) {
+    io(n.kind, n.comm, n.peer, n.tag, n.number, n.received);
+    io.expect(n.peer >= any_rank && n.tag >= any_tag, "no such rank or tag");
+}
+void fields(auto& io, Wait& w) {
+    io(w.call, w.any, w.main_thread, w.needs, w.seconds, w.where, w.callee);
+    io.expect(is_duration(w.seconds), "a wait of no duration");
+}
+void fields(auto& io, Sent& s) {
+    io(s.arrival, s.comm, s.peer, s.tag, s.messages);
+    io.expect(s.peer >= 0 && s.tag >= 0 && s.tag < tag_buckets, "no such rank or tag");
+}
+void fields(auto& io, CommunicatorInfo& c) { io(c.id, c.name, c.hidden, c.members); }
+void fields(auto& io, Begun& b) { io(b.comm, b.arrivals, b.collectives); }
+void fields(auto& io, Picture& p) {
+    io(p.census, p.rank, p.state, p.left_by, p.where, p.events, p.waits, p.open_receives, p.sent,
+       p.begun, p.communicators);
+    io.expect(p.rank >= 0, "no such rank");
+}
+void fields(auto& io, Diagnosis& d) {
+    io(d.ranks, d.call, d.comm, d.missing, d.waiting, d.text);
+    io.expect(!d.ranks.empty(), "a diagnosis for no rank");
+}
+void fields(auto& io, BreakOff& b) { io(b.sequence, b.interrupt, b.diagnoses); }
+void fields(auto& io, Parked& p) {
+    io(p.sequence, p.rank);
+    io.expect(p.rank >= 0, "no such rank");
+}
+void fields(auto& io, Recover& r) { io(r.sequence); }
+void fields(auto& io, Quiet& q) {
+    io(q.census, q.rank);
+    io.expect(q.rank >= 0, "no such rank");
+}
 
 template <std::size_t Index = 0>
 Message read_body(std::size_t index, Reader& reader) {

@@ -10,6 +10,7 @@
 #include "base/block.h"
 #include "base/cell.h"
 #include "base/outcome.h"
+#include "base/picture.h"
 
 /// Every message that crosses MPI, with its fields. They are plain values; encode() and decode()
 /// know the bytes (messages.cpp), and decode() trusts none of them.
@@ -41,7 +42,45 @@ struct CloseOutput {
     bool operator==(const CloseOutput&) const = default;
 };
 
-using Message = std::variant<Cell, Report, Credit, StreamNow, CloseOutput>;
+/// From rank 0 to all: answer with a Picture.
+struct AskPicture {
+    std::uint32_t census = 0;
+    bool stacks = false;                       ///< also say where Python is
+    std::vector<std::uint64_t> communicators;  ///< those whose counters are wanted
+    bool operator==(const AskPicture&) const = default;
+};
+
+/// From rank 0 to all: what waits in this cell shall end.
+struct BreakOff {
+    std::uint32_t sequence = 0;
+    bool interrupt = false;  ///< by Ctrl-C: also what computes
+    std::vector<Diagnosis> diagnoses;
+    bool operator==(const BreakOff&) const = default;
+};
+
+/// To rank 0: the main thread of this rank waits for the recovery.
+struct Parked {
+    std::uint32_t sequence = 0;
+    std::int32_t rank = 0;
+    bool operator==(const Parked&) const = default;
+};
+
+/// From rank 0 to all: every main thread is parked or done; make the communicators usable again.
+struct Recover {
+    std::uint32_t sequence = 0;
+    bool operator==(const Recover&) const = default;
+};
+
+/// To rank 0: this rank, whose picture said that it computes, does so no longer.
+struct Quiet {
+    std::uint32_t census = 0;
+    std::int32_t rank = 0;
+    bool operator==(const Quiet&) const = default;
+};
+
+/// Picture, from each rank to rank 0, is the answer to AskPicture.
+using Message = std::variant<Cell, Report, Credit, StreamNow, CloseOutput, AskPicture, Picture,
+                             BreakOff, Parked, Recover, Quiet>;
 
 class WireError : public std::runtime_error {
   public:

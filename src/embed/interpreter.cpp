@@ -12,6 +12,7 @@
 #include "embed/crash_report.h"
 #include "embed/environment.h"
 #include "embed/frozen.h"
+#include "embed/stacks.h"
 
 namespace mpirepl {
 namespace {
@@ -58,7 +59,7 @@ void flush_c_output() { std::fflush(stdout); }
 }  // namespace
 
 Interpreter::Interpreter(const std::vector<std::string>& arguments,
-                         const std::optional<std::string>& path0) {
+                         const std::optional<std::string>& path0, Runner::CodeEnd code_end) {
     // gfortran's runtime reads this when it is loaded: its output keeps its place among Python's.
     ::setenv("GFORTRAN_UNBUFFERED_PRECONNECTED", "y", 0);
     const char* source_tree = std::getenv(source_tree_variable);
@@ -73,7 +74,7 @@ Interpreter::Interpreter(const std::vector<std::string>& arguments,
     if (source_tree != nullptr)
         py::module_::import("sys").attr("path").attr("insert")(0, source_tree);
     py::module_::import("mpirepl._start").attr("start")(path0);
-    runner_.emplace();
+    runner_.emplace(std::move(code_end));
     PyEval_SaveThread();
 }
 
@@ -102,6 +103,7 @@ void Interpreter::handle_signals() {
 }
 
 Outcome Interpreter::finalize() {
+    end_with_gil();
     PyGILState_Ensure();
     int status = Py_FinalizeEx() < 0 ? 120 : 0;
     flush_c_output();

@@ -18,12 +18,15 @@ class Interpreter {
     /// The standard streams must be in place already.
     /// @param arguments python's own options, then -c CODE, -m MODULE or a file, then sys.argv[1:]
     /// @param path0 what comes first in sys.path
-    Interpreter(const std::vector<std::string>& arguments, const std::optional<std::string>& path0);
+    Interpreter(const std::vector<std::string>& arguments, const std::optional<std::string>& path0,
+                Runner::CodeEnd code_end);
     Interpreter(const Interpreter&) = delete;
     Interpreter& operator=(const Interpreter&) = delete;
 
     /// Runs the cell and returns how it ended; its value and traceback have been written by then.
     Outcome run(const Cell& cell);
+    /// The name of the exception that the last cell has raised; empty: none.
+    const std::string& raised() const { return runner_->raised(); }
     /// Runs Python's signal handlers that are due, and forgets a Ctrl-C that was meant for nobody.
     void handle_signals();
     /// Ends Python as `python` does at its end: threads, atexit, destructors.

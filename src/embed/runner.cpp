@@ -4,7 +4,10 @@
 #include <pybind11/stl.h>
 
 #include <chrono>
+#include <utility>
 #include <vector>
+
+#include "embed/stacks.h"
 
 namespace mpirepl {
 namespace {
@@ -20,13 +23,32 @@ py::object checked(PyObject* result) {
 
 py::handle held(py::object object) { return object.release(); }
 
+/// What signals and other threads have sent to the code, which has ended: it shall not hit ours.
+py::object take_late_exceptions() {
+    PyThreadState_SetAsyncExc(PyThreadState_Get()->thread_id, nullptr);
+    if (PyErr_CheckSignals() == 0) return py::none();
+    return py::error_already_set().value();
+}
+
+/// Runs what belongs to the session and not to the cell: a Ctrl-C that comes now is too late.
+template <typename Function>
+py::object uninterrupted(Function&& function) {
+    while (true) {
+        try {
+            return function();
+        } catch (const py::error_already_set& error) {
+            if (!error.matches(PyExc_KeyboardInterrupt)) throw;
+        }
+    }
+}
+
 bool awaits(const py::handle& code) {
     return (reinterpret_cast<PyCodeObject*>(code.ptr())->co_flags & CO_COROUTINE) != 0;
 }
 
 }  // namespace
 
-Runner::Runner() {
+Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     module_ = held(py::module_::import("mpirepl._run"));
     main_ = held(py::module_::import("__main__"));
     timings_ = held(module_.attr("timings"));
@@ -36,8 +58,33 @@ Runner::Runner() {
 
 Outcome Runner::run(const Cell& cell) {
     announce(cell.targets);
+    note_cell_begin();
     Outcome outcome{.ranks = 1};
     Clock::time_point begin = Clock::now();
+    py::object error = execute(cell);
+    std::optional<BrokenCell> broken = code_end_();
+    py::object late = take_late_exceptions();
+    if (error.is_none() && !broken) error = late;
+    if (broken)
+        error = uninterrupted([&]() -> py::object {
+            return module_.attr("broken_off")(static_cast<int>(broken->why), broken->text,
+                                              broken->call, broken->comm, broken->missing,
+                                              broken->waiting, error);
+        });
+    raised_ = error.is_none() ? "" : Py_TYPE(error.ptr())->tp_name;
+    if (!error.is_none())
+        uninterrupted([&] {
+            end(outcome, error, cell.name);
+            return py::object(py::none());
+        });
+    if (cell.timed)
+        module_.attr("note_time")(std::chrono::duration<double>(Clock::now() - begin).count());
+    take_timings(outcome);
+    return outcome;
+}
+
+/// Runs it and returns what it has raised, or None.
+py::object Runner::execute(const Cell& cell) {
     try {
         if (cell.kind == Cell::Kind::cell)
             run_cell(cell);
@@ -46,12 +93,11 @@ Outcome Runner::run(const Cell& cell) {
                                         py::bytes(cell.code));
         flush_();
     } catch (const py::error_already_set& error) {
-        end(outcome, error, cell.name);
+        py::object value = error.value();
+        if (error.trace()) PyException_SetTraceback(value.ptr(), error.trace().ptr());
+        return value;
     }
-    if (cell.timed)
-        module_.attr("note_time")(std::chrono::duration<double>(Clock::now() - begin).count());
-    take_timings(outcome);
-    return outcome;
+    return py::none();
 }
 
 void Runner::announce(const RankSet& targets) {
@@ -75,10 +121,8 @@ void Runner::run_cell(const Cell& cell) {
     }
 }
 
-void Runner::end(Outcome& outcome, const py::error_already_set& error, const std::string& name) {
-    py::object value = error.value();
-    if (error.trace()) PyException_SetTraceback(value.ptr(), error.trace().ptr());
-    auto [status, exited] = module_.attr("end")(value, name).cast<std::pair<int, bool>>();
+void Runner::end(Outcome& outcome, const py::object& error, const std::string& name) {
+    auto [status, exited] = module_.attr("end")(error, name).cast<std::pair<int, bool>>();
     outcome.status = status;
     outcome.exited = exited ? 1 : 0;
     outcome.failed = exited || status == 0 ? 0 : 1;

@@ -2,6 +2,11 @@
 
 #include <pybind11/pybind11.h>
 
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/broken_cell.h"
 #include "base/cell.h"
 #include "base/outcome.h"
 #include "base/rank_set.h"
@@ -13,15 +18,21 @@ namespace mpirepl {
 /// which must hold the GIL.
 class Runner {
   public:
+    /// Asked when the code of a cell has ended, with the GIL held: was it broken off?
+    using CodeEnd = std::function<std::optional<BrokenCell>()>;
+
     /// Python must be running, with mpirepl among its modules.
-    Runner();
+    explicit Runner(CodeEnd code_end);
     /// Runs it and says how it ended; its value and traceback have been written by then.
     Outcome run(const Cell& cell);
+    /// The name of the exception that the last one has raised; empty: none.
+    const std::string& raised() const { return raised_; }
 
   private:
     void announce(const RankSet& targets);
+    pybind11::object execute(const Cell& cell);
     void run_cell(const Cell& cell);
-    void end(Outcome& outcome, const pybind11::error_already_set& error, const std::string& name);
+    void end(Outcome& outcome, const pybind11::object& error, const std::string& name);
     void take_timings(Outcome& outcome);
 
     // Held until the end of Python, which comes before that of this object:
@@ -31,6 +42,8 @@ class Runner {
     pybind11::handle remember_source_;
     pybind11::handle flush_;
     RankSet announced_;
+    CodeEnd code_end_;
+    std::string raised_;
 };
 
 }  // namespace mpirepl

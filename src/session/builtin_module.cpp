@@ -12,6 +12,8 @@
 #include "base/targets.h"
 #include "console/cell_splitter.h"
 #include "embed/foreign_mpi.h"
+#include "guard/guard.h"
+#include "guard/rebinding.h"
 
 namespace mpirepl {
 namespace {
@@ -50,6 +52,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.attr("rank") = world->rank();
     module.attr("size") = world->size();
     module.attr("version") = MPIREPL_VERSION;
+    module.attr("guarded") = guard::installed();
     module.def("emit", [](int stream, const std::string& text) {
         relay->write(static_cast<Stream>(stream), clean_text(text) + '\n');
     });
@@ -57,6 +60,9 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.def("foreign_mpi_of",
                [](const std::string& file) { return unless_empty(foreign_mpi_of(file)); });
     module.def("foreign_mpi_loaded", [] { return unless_empty(foreign_mpi_loaded()); });
+    module.def("rebind_mpi", guard::rebind_libraries);
+    module.def("unguarded_mpi_of",
+               [](const std::string& file) { return unless_empty(guard::unguarded_mpi_of(file)); });
     module.def("parse_targets",
                [](const std::string& spec) { return targets_of(spec).to_string(); });
     module.def("ranks", [](const std::string& spec) {

@@ -8,8 +8,13 @@
 #include <iterator>
 #include <utility>
 
+#include "guard/guard.h"
+#include "session/signals.h"
+
 namespace mpirepl {
 namespace {
+
+constexpr auto signal_look = std::chrono::milliseconds(50);
 
 bool is_exit(const Block& block) {
     return block.stream == Stream::exit_status || block.stream == Stream::exit_message;
@@ -18,24 +23,59 @@ bool is_exit(const Block& block) {
 }  // namespace
 
 Display::Display(const World& world, Agent& agent, Capture& capture, Printer& printer)
-    : Relay(world, agent, capture), printer_(printer) {}
+    : Relay(world, agent, capture),
+      printer_(printer),
+      watch_(
+          world.size(), [this](const Message& message) { tell_all(message); },
+          [this](const std::string& lines, bool to_stderr) { say_lines(lines, to_stderr); },
+          [this] { return sentry_.is_quiet(); }) {}
 
 void Display::dispatch(Cell cell) {
     cell.sequence = ++sequence_;
     auto bytes = agent_.encoded(cell);
     agent_.now([&] {
         announced_streaming_ = false;
+        watch_.begin(cell, guard::installed(), Clock::now());
         start_cell(std::move(cell), bytes);
     });
 }
 
 std::optional<Display::Finished> Display::wait_finished() {
-    if (!agent_.work_until([this] { return finished_.has_value(); })) return std::nullopt;
+    auto due = [this] { return finished_.has_value() || guard::breaking(); };
+    if (!agent_.work_until(due)) return std::nullopt;
+    if (guard::breaking()) {
+        guard::take_part();
+        return std::nullopt;
+    }
     return agent_.now([this] { return std::exchange(finished_, std::nullopt); });
 }
 
 void Display::say(std::string line, bool to_stderr) {
     agent_.post([this, line = std::move(line), to_stderr] { printer_.say(line, to_stderr); });
+}
+
+void Display::say_lines(const std::string& lines, bool to_stderr) {
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = lines.find('\n', begin)) != std::string::npos; begin = end + 1)
+        printer_.say(lines.substr(begin, end - begin), to_stderr);
+}
+
+void Display::tell_all(const Message& message) {
+    on_message(0, Message(message), agent_.encoded(message));
+}
+
+void Display::on_sentry(Message&& message) {
+    if (auto* picture = std::get_if<Picture>(&message)) watch_.take(std::move(*picture));
+    if (auto* quiet = std::get_if<Quiet>(&message)) watch_.note_quiet(*quiet);
+    if (auto* parked = std::get_if<Parked>(&message)) watch_.note_parked(*parked);
+}
+
+void Display::look_after_signals(Clock::time_point now) {
+    if (take_interrupt()) watch_.interrupt();
+    if (take_where()) watch_.show_where();
+    if (now < next_look_at_signals_) return;
+    next_look_at_signals_ = now + signal_look;
+    keep_signals_installed();
 }
 
 void Display::show(Block block) {
@@ -53,6 +93,7 @@ void Display::give_on(Report&& report) {
     printer_.print(blocks);
     if (!ended) return;
     const Outcome& outcome = collector_.outcome();
+    watch_.end();
     finished_ = {.outcome = outcome,
                  .all_exited = outcome.exited == outcome.ranks,
                  .output_failure = printer_.failure()};
@@ -71,6 +112,8 @@ void Display::finish_cell(std::vector<Block>& blocks) {
 
 void Display::on_turn(Clock::time_point now) {
     Relay::on_turn(now);
+    look_after_signals(now);
+    watch_.tick(now);
     if (!announced_streaming_ && !collector_.holding()) {
         announced_streaming_ = true;
         if (collector_.running())

@@ -4,6 +4,7 @@
 
 #include "console/printer.h"
 #include "session/relay.h"
+#include "session/watch.h"
 
 namespace mpirepl {
 
@@ -33,11 +34,17 @@ class Display : public Relay {
     void on_turn(Clock::time_point now) override;
 
   private:
+    void say_lines(const std::string& lines, bool to_stderr);
+    void tell_all(const Message& message);
+    void on_sentry(Message&& message) override;
+    void look_after_signals(Clock::time_point now);
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return printer_.waiting(); }
     void finish_cell(std::vector<Block>& blocks);
 
     Printer& printer_;
+    Watch watch_;
+    Clock::time_point next_look_at_signals_;
     std::uint32_t sequence_ = 0;
     std::optional<Finished> finished_;
     std::vector<Block> exits_;  ///< their wording depends on whether all ranks exit

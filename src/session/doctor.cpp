@@ -22,7 +22,7 @@ void print_line(const char* what, bool good, const std::string& finding) {
 /// The lines that need Python: it finds out about itself.
 bool check_python(const SessionOptions& options) {
     try {
-        Interpreter interpreter(options.python, std::nullopt);
+        Interpreter interpreter(options.python, std::nullopt, [] { return std::nullopt; });
         bool good = true;
         {
             py::gil_scoped_acquire gil;

@@ -1,6 +1,7 @@
 #include "session/python_session.h"
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "base/targets.h"
 
@@ -33,9 +34,12 @@ Prepared PythonSession::prepare(const std::string& text) {
                      .number = fields[1].cast<std::uint32_t>(),
                      .targets = ranks_of(fields[2]),
                      .timed = fields[4].cast<bool>(),
-                     .name = fields[5].cast<std::string>(),
-                     .code = fields[6].cast<std::string>(),
-                     .source = fields[7].cast<std::string>()};
+                     .guarded = fields[5].cast<bool>(),
+                     .grace = fields[6].cast<double>(),
+                     .profiled = fields[7].cast<bool>(),
+                     .name = fields[8].cast<std::string>(),
+                     .code = fields[9].cast<std::string>(),
+                     .source = fields[10].cast<std::string>()};
     prepared.fold_mode = fields[3].cast<std::string>();
     return prepared;
 }
@@ -43,6 +47,15 @@ Prepared PythonSession::prepare(const std::string& text) {
 void PythonSession::note_failure() {
     py::gil_scoped_acquire gil;
     session_.attr("failed")();
+}
+
+void PythonSession::show_profiles(const std::vector<MpiProfile>& profiles) {
+    py::gil_scoped_acquire gil;
+    py::list rows;
+    for (const MpiProfile& p : profiles)
+        rows.append(py::make_tuple(p.rank, p.calls, p.bytes, p.elapsed, p.in_mpi, p.waiting,
+                                   py::dict(py::cast(p.bytes_to))));
+    session_.attr("show_profiles")(rows);
 }
 
 bool PythonSession::compile(Cell& program) {

@@ -3,8 +3,10 @@
 #include <pybind11/pytypes.h>
 
 #include <string>
+#include <vector>
 
 #include "base/cell.h"
+#include "base/mpi_profile.h"
 
 namespace mpirepl {
 
@@ -24,6 +26,8 @@ class PythonSession {
     Prepared prepare(const std::string& text);
     /// The cell that was prepared last has failed.
     void note_failure();
+    /// What the ranks have spent in MPI in that cell.
+    void show_profiles(const std::vector<MpiProfile>& profiles);
     /// Compiles the source of a program, which need not be sent then.
     /// @return false when there is an error, which has been shown
     static bool compile(Cell& program);

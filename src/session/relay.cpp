@@ -1,6 +1,7 @@
 #include "session/relay.h"
 
 #include <fmt/format.h>
+#include <pybind11/pybind11.h>
 #include <unistd.h>
 
 #include "base/mpi_error.h"
@@ -41,7 +42,8 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture)
     : world_(world),
       capture_(capture),
       agent_(agent),
-      collector_(waits(world), [this](Report&& report) { give_on(std::move(report)); }) {
+      collector_(waits(world), [this](Report&& report) { give_on(std::move(report)); }),
+      sentry_(world.rank(), agent, [this](const Message& message) { tell_root(message); }) {
     capture_.start(agent_.io(), [this](Capture::Source source, std::string&& lines) {
         add_own(source == Capture::out ? Stream::standard_output : Stream::standard_error,
                 std::move(lines));
@@ -75,8 +77,20 @@ void Relay::add_own(Stream stream, std::string text) {
     collector_.add(std::move(report), Clock::now(), world_.rank());
 }
 
+void Relay::tell_root(const Message& message) {
+    if (world_.rank() == 0)
+        on_sentry(Message(message));
+    else
+        agent_.send(0, message);
+}
+
 std::optional<Cell> Relay::next_cell() {
-    if (!agent_.work_until([this] { return !cells_.empty(); })) return std::nullopt;
+    auto due = [this] { return !cells_.empty() || guard::breaking(); };
+    if (!agent_.work_until(due)) return std::nullopt;
+    if (guard::breaking()) {
+        guard::take_part();
+        return std::nullopt;
+    }
     return agent_.now([this] {
         Cell cell = std::move(cells_.front());
         cells_.pop_front();
@@ -85,12 +99,22 @@ std::optional<Cell> Relay::next_cell() {
 }
 
 void Relay::leave() {
-    while (!agent_.work_until([this] { return agent_.ended(); })) {
-    }
+    auto due = [this] { return agent_.ended() || guard::breaking(); };
+    while (!agent_.work_until(due) || guard::breaking())
+        if (guard::breaking()) guard::take_part();
 }
 
-void Relay::finish(Outcome outcome) {
-    agent_.now([this, &outcome] {
+std::optional<BrokenCell> Relay::end_code() {
+    if (guard::breaking()) {
+        pybind11::gil_scoped_release release;
+        guard::take_part();
+    }
+    return sentry_.end_cell();
+}
+
+void Relay::finish(Outcome outcome, const std::string& raised) {
+    agent_.now([&] {
+        sentry_.leave(raised);
         capture_.drain();
         Report report{.sequence = collector_.sequence(), .outcome = std::move(outcome)};
         collector_.add(std::move(report), Clock::now(), world_.rank());
@@ -114,6 +138,22 @@ void Relay::on_message(int source, Message&& message,
                        pass_down(bytes);
                        close_output();
                    },
+                   [&](AskPicture&& question) {
+                       pass_down(bytes);
+                       sentry_.answer(question);
+                   },
+                   [&](BreakOff&& order) {
+                       pass_down(bytes);
+                       if (order.sequence == collector_.sequence()) collector_.expect_errors();
+                       sentry_.break_off(std::move(order));
+                   },
+                   [&](Recover&&) {
+                       pass_down(bytes);
+                       sentry_.proceed();
+                   },
+                   [&](Picture&& picture) { on_sentry(std::move(picture)); },
+                   [&](Parked&& parked) { on_sentry(parked); },
+                   [&](Quiet&& quiet) { on_sentry(quiet); },
                },
                std::move(message));
 }
@@ -128,7 +168,9 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     cell_number_ = cell.number;
     collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
     finalizing_ = cell.kind == Cell::Kind::finalize;
-    if (cell.targets.contains(world_.rank())) cells_.push_back(std::move(cell));
+    bool mine = cell.targets.contains(world_.rank());
+    sentry_.begin(cell, mine);
+    if (mine) cells_.push_back(std::move(cell));
 }
 
 void Relay::on_turn(Clock::time_point now) {
@@ -137,6 +179,7 @@ void Relay::on_turn(Clock::time_point now) {
     bool full = !has_room_for(world_.rank());
     if (full != paused_) capture_.pause(paused_ = full);
     grant_credit();
+    sentry_.tick(now);
     if (rank_is_dying()) save_output();
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
 }

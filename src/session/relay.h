@@ -12,6 +12,7 @@
 #include "broadcast/agent.h"
 #include "broadcast/collector.h"
 #include "embed/capture.h"
+#include "session/sentry.h"
 
 namespace mpirepl {
 
@@ -35,10 +36,14 @@ class Relay : public AgentListener {
     void write(Stream stream, std::string text);
 
     // For the main thread:
-    /// The next cell to run here; none when a signal came in.
+    /// The next cell to run here; none when a signal came in, or a cell of other ranks was broken
+    /// off.
     std::optional<Cell> next_cell();
-    /// This rank has run its part of the current cell.
-    void finish(Outcome outcome);
+    /// The code of the current cell has ended here: takes part in a break that is under way. The
+    /// caller holds the GIL.
+    std::optional<BrokenCell> end_code();
+    /// This rank has run its part of the current cell, which has raised that, if anything.
+    void finish(Outcome outcome, const std::string& raised);
     /// Waits until the answers to the finalizing cell have gone on.
     void leave();
 
@@ -53,6 +58,8 @@ class Relay : public AgentListener {
     /// Bytes of text that have left the collector, but not this rank.
     virtual std::size_t outgoing() const = 0;
     virtual void on_credit(std::size_t /*bytes*/) {}
+    /// What the sentries of all ranks say, on rank 0.
+    virtual void on_sentry(Message&& /*message*/) {}
 
     void pass_down(const std::shared_ptr<const std::string>& bytes);
     void start_cell(Cell&& cell, const std::shared_ptr<const std::string>& bytes);
@@ -62,8 +69,10 @@ class Relay : public AgentListener {
     Capture& capture_;
     Agent& agent_;
     Collector collector_;
+    Sentry sentry_;
 
   private:
+    void tell_root(const Message& message);
     void post_block(Stream stream, std::string text);
     void add_own(Stream stream, std::string text);
     bool has_room_for(int source) const;

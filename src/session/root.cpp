@@ -79,6 +79,8 @@ void Root::run_cells(Fd input) {
                 Display::Finished finished = run_everywhere(std::move(prepared.cell));
                 note_status(finished);
                 if (finished.outcome.status != 0) session.note_failure();
+                if (!finished.outcome.profiles.empty())
+                    session.show_profiles(finished.outcome.profiles);
             }
         }
     }
@@ -90,7 +92,7 @@ Display::Finished Root::run_everywhere(Cell cell) {
     display_.dispatch(std::move(cell));
     while (mine) {
         if (std::optional<Cell> own = display_.next_cell()) {
-            display_.finish(interpreter_.run(*own));
+            run_own_part(*own, display_, interpreter_);
             break;
         }
         interpreter_.handle_signals();
@@ -115,9 +117,9 @@ void Root::finalize() {
     RankSet everybody = RankSet::all(display_.world_size());
     display_.dispatch(
         {.kind = Cell::Kind::finalize, .targets = everybody, .fold = folds(fold_mode_, everybody)});
-    while (!display_.next_cell()) {
-    }
-    display_.finish(interpreter_.finalize());
+    std::optional<Cell> own;
+    while (!own) own = display_.next_cell();
+    run_own_part(*own, display_, interpreter_);
     while (true) {
         std::optional<Display::Finished> finished = display_.wait_finished();
         if (!finished) continue;

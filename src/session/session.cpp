@@ -18,11 +18,14 @@
 #include "embed/capture.h"
 #include "embed/crash_report.h"
 #include "embed/interpreter.h"
+#include "embed/stacks.h"
+#include "guard/guard.h"
 #include "session/builtin_module.h"
 #include "session/display.h"
 #include "session/program_file.h"
 #include "session/python_session.h"
 #include "session/root.h"
+#include "session/signals.h"
 
 namespace mpirepl {
 namespace {
@@ -75,11 +78,21 @@ void follow(Relay& relay, Interpreter& interpreter) {
             interpreter.handle_signals();
             continue;
         }
-        bool last = cell->kind == Cell::Kind::finalize;
-        relay.finish(last ? interpreter.finalize() : interpreter.run(*cell));
-        if (last) return;
+        run_own_part(*cell, relay, interpreter);
+        if (cell->kind == Cell::Kind::finalize) return;
     }
 }
+
+/// Guards the calls of a session, unless the user has said no.
+class GuardOfSession {
+  public:
+    explicit GuardOfSession(bool wanted) {
+        if (wanted) guard::install({.holds_gil = holds_gil, .threads = python_threads});
+    }
+    ~GuardOfSession() { guard::uninstall(); }
+    GuardOfSession(const GuardOfSession&) = delete;
+    GuardOfSession& operator=(const GuardOfSession&) = delete;
+};
 
 /// All that a session consists of on this rank, in the order in which it comes into being.
 class Rank {
@@ -101,7 +114,9 @@ class Rank {
             relay_ = std::make_unique<Uplink>(world, agent_, capture_);
         }
         connect_builtin_module(world, relay_.get(), display_);
-        interpreter_.emplace(python_arguments(options), first_in_path(options));
+        interpreter_.emplace(python_arguments(options), first_in_path(options),
+                             [this] { return relay_->end_code(); });
+        install_signals(is_root_);
         install_crash_report(world.rank(), world.host(), capture_.real_stderr());
     }
 
@@ -156,12 +171,24 @@ class Rank {
 
 }  // namespace
 
+void run_own_part(const Cell& cell, Relay& relay, Interpreter& interpreter) {
+    guard::begin_cell(cell.sequence, cell.guarded, cell.profiled);
+    if (cell.kind == Cell::Kind::finalize) {
+        relay.finish(interpreter.finalize(), "");
+        return;
+    }
+    Outcome outcome = interpreter.run(cell);
+    if (cell.profiled) outcome.profiles.push_back(guard::end_profile());
+    relay.finish(std::move(outcome), interpreter.raised());
+}
+
 bool folds(const std::string& mode, const RankSet& targets) {
     constexpr int many = 16;
     return mode == "on" || (mode == "auto" && targets.count() > many);
 }
 
 int run_session(const World& world, const SessionOptions& options) {
+    const GuardOfSession guard(options.guard);
     std::optional<UserError> problem;
     std::unique_ptr<Rank> rank;
     try {

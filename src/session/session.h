@@ -30,6 +30,12 @@ struct SessionOptions {
 /// Whether a cell's output is folded under a mode of --fold or %fold: auto, on or off.
 bool folds(const std::string& mode, const RankSet& targets);
 
+class Interpreter;
+class Relay;
+
+/// Runs a cell on this rank and has its outcome reported.
+void run_own_part(const Cell& cell, Relay& relay, Interpreter& interpreter);
+
 /// Runs a whole session on this rank, from Python's start to its end.
 /// @return the exit status for this process
 /// @throws UserError, on every rank alike, when the session cannot begin

@@ -28,8 +28,28 @@ std::vector<Message> valid_messages() {
     report.blocks.push_back({.ranks = ranks, .stream = Stream::value, .cell = 2, .text = "1\n"});
     report.blocks.push_back({.ranks = RankSet::single(2), .settled = true, .text = "two\n"});
     report.outcome = {.ranks = 5, .failed = 1, .status = 1, .timings = {Timing{.ranks = 5}}};
+    const Need need{.comm = 3, .peer = 2, .tag = 5};
+    const Picture picture{
+        .rank = 1,
+        .state = Picture::State::waiting,
+        .waits = {{.call = "MPI_Recv", .needs = {need}, .seconds = 1.5, .where = "a.py:1"}},
+        .open_receives = {need},
+        .sent = {{.comm = 3, .peer = 2, .tag = 5, .messages = 1}},
+        .begun = {{.comm = 3, .arrivals = 1}},
+        .communicators = {{.id = 3, .name = "w", .members = ranks}}};
+    const BreakOff break_off{.sequence = 6,
+                             .diagnoses = {{.ranks = ranks, .call = "MPI_Recv", .missing = ranks}}};
     return {Cell{.sequence = 1, .number = 2, .targets = ranks, .name = "a", .source = "b = 1"},
-            report, Credit{.bytes = 9}, StreamNow{.sequence = 3}, CloseOutput{}};
+            report,
+            Credit{.bytes = 9},
+            StreamNow{.sequence = 3},
+            CloseOutput{},
+            AskPicture{.census = 1, .stacks = true, .communicators = {3, 4}},
+            picture,
+            break_off,
+            Parked{.sequence = 6, .rank = 2},
+            Recover{.sequence = 6},
+            Quiet{.census = 1}};
 }
 
 /// The input itself, or the input laid over a valid message, which its first byte chooses.

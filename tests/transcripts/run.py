@@ -352,6 +352,8 @@ def main() -> int:
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="transcripts at a time")
     parser.add_argument("--repeat", type=int, default=1, help="run each so many times")
+    parser.add_argument("--except", dest="without", default="", help="leave these (a glob) out")
+    parser.add_argument("--every", type=int, default=1, help="only each so many-th of them")
     parser.add_argument("--update", action="store_true", help="rewrite out, err and rc")
     parser.add_argument("names", nargs="*", help="names or globs; all when none is given")
     args = parser.parse_args()
@@ -359,7 +361,8 @@ def main() -> int:
         parser.error("--update needs the names of those to rewrite")
     sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
     signal.signal(signal.SIGTERM, stop)
-    directories = choose(args.names) * args.repeat
+    chosen = [path for path in choose(args.names) if not fnmatch.fnmatch(path.name, args.without)]
+    directories = chosen[:: args.every] * args.repeat
     count = dict.fromkeys(("passed", "failed", "skipped"), 0)
     with (
         tempfile.TemporaryDirectory(prefix="mpirepl-bin-") as wrappers,

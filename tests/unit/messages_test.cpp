@@ -15,6 +15,45 @@ namespace {
 
 constexpr unsigned epoch = 3;
 
+Picture picture() {
+    const Need need{.kind = Need::Kind::arrival,
+                    .comm = 0xffff'ffff'ffff'fff0,
+                    .peer = 3,
+                    .tag = 1023,
+                    .number = 1ULL << 40U,
+                    .received = 7};
+    const Wait wait{.call = "MPI_Waitall",
+                    .any = true,
+                    .main_thread = false,
+                    .needs = {need, Need{}},
+                    .seconds = 12.5,
+                    .where = "psum.py:6 in psum",
+                    .callee = "Waitall"};
+    return {.census = 4,
+            .rank = 7,
+            .state = Picture::State::waiting,
+            .left_by = "ZeroDivisionError",
+            .where = "sim.py:40 in step",
+            .events = 99,
+            .waits = {wait, Wait{}},
+            .open_receives = {need},
+            .sent = {{.arrival = true, .comm = 1, .peer = 2, .tag = 3, .messages = 4}, Sent{}},
+            .begun = {{.comm = 1, .arrivals = 2, .collectives = 3}},
+            .communicators = {
+                {.id = 1, .name = "MPI_COMM_WORLD", .hidden = true, .members = ranks("0-7")}}};
+}
+
+BreakOff break_off() {
+    return {.sequence = 8,
+            .interrupt = true,
+            .diagnoses = {{.ranks = ranks("0-1,3"),
+                           .call = "MPI_Recv",
+                           .comm = "row",
+                           .missing = ranks("2"),
+                           .waiting = ranks("0-1,3,5"),
+                           .text = "rank 2 has left the cell"}}};
+}
+
 std::vector<Message> messages() {
     const Cell cell{.kind = Cell::Kind::module,
                     .sequence = 1'000'000,
@@ -22,6 +61,9 @@ std::vector<Message> messages() {
                     .targets = ranks("0-2,5"),
                     .fold = true,
                     .timed = true,
+                    .guarded = false,
+                    .grace = 0.25,
+                    .profiled = true,
                     .name = "<cell 12>",
                     .code = std::string("x = 1\0\xff\n", 8),
                     .source = "%time x"};
@@ -34,8 +76,22 @@ std::vector<Message> messages() {
         Timing{
             .least = 0.1, .most = 1e300, .sum = -0.0, .least_rank = 3, .most_rank = 4, .ranks = 2},
         Timing{}};
-    return {cell,   report,  Credit{.bytes = 0xffff'ffff}, StreamNow{.sequence = 7}, CloseOutput{},
-            Cell{}, Report{}};
+    return {cell,
+            report,
+            Credit{.bytes = 0xffff'ffff},
+            StreamNow{.sequence = 7},
+            CloseOutput{},
+            Cell{},
+            Report{},
+            AskPicture{.census = 3, .stacks = true, .communicators = {1, 1ULL << 63U}},
+            AskPicture{},
+            picture(),
+            Picture{},
+            break_off(),
+            BreakOff{},
+            Parked{.sequence = 1, .rank = 70'000},
+            Recover{.sequence = 2},
+            Quiet{.census = 3, .rank = 4}};
 }
 
 bool is_refused(const std::string& bytes, unsigned expected_epoch = epoch) {
@@ -110,7 +166,8 @@ TEST_CASE("messages: of another epoch, of no kind, of something else") {
         CHECK(is_refused(bytes, epoch + 1));
         CHECK(is_refused(bytes, 0));
         CHECK(is_refused(patched(bytes, 0, 'x')));
-        CHECK(is_refused(patched(bytes, index_place, std::uint8_t{5})));
+        CHECK(is_refused(
+            patched(bytes, index_place, static_cast<std::uint8_t>(std::variant_size_v<Message>))));
         CHECK(is_refused(patched(bytes, index_place, std::uint8_t{255})));
     }
 }
@@ -154,9 +211,11 @@ TEST_CASE("messages: enumerations and truth values out of range") {
     for (int kind : {6, 7, 255})
         CHECK(is_refused(patched(bytes, kind_place, static_cast<std::uint8_t>(kind))));
     const std::size_t fold = targets_place + 4 + 2 * 8;
-    for (std::size_t flag : {fold, fold + 1}) {
-        REQUIRE(bytes[flag] == 1);
+    REQUIRE(bytes[fold] == 1);
+    const std::size_t grace = fold + 3;
+    for (std::size_t flag : {fold, fold + 1, fold + 2, grace + 8}) {
         CHECK_FALSE(is_refused(patched(bytes, flag, '\0')));
+        CHECK_FALSE(is_refused(patched(bytes, flag, '\1')));
         CHECK(is_refused(patched(bytes, flag, '\2')));
     }
     Report one;
@@ -176,4 +235,45 @@ TEST_CASE("messages: text of no rank is refused") {
     report.blocks = {out("3", "three\n")};
     report.blocks[0].ranks = {};
     CHECK(is_refused(encode(report, epoch)));
+}
+
+TEST_CASE("messages: numbers that cannot be") {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    CHECK_FALSE(is_refused(encode(Cell{.grace = 0}, epoch)));
+    for (double seconds : {-0.5, infinity, -infinity, nan}) {
+        CAPTURE(seconds);
+        CHECK(is_refused(encode(Cell{.grace = seconds}, epoch)));
+        CHECK(is_refused(encode(Picture{.waits = {{.seconds = seconds}}}, epoch)));
+    }
+    CHECK(is_refused(encode(Picture{.rank = -1}, epoch)));
+    CHECK(is_refused(encode(Parked{.rank = -1}, epoch)));
+    CHECK(is_refused(encode(Quiet{.rank = -1}, epoch)));
+    CHECK(is_refused(encode(Picture{.open_receives = {{.peer = -2}}}, epoch)));
+    CHECK(is_refused(encode(Picture{.open_receives = {{.tag = -2}}}, epoch)));
+    CHECK(is_refused(encode(Picture{.waits = {{.needs = {{.peer = -2}}}}}, epoch)));
+    CHECK(is_refused(encode(Picture{.sent = {{.peer = -1}}}, epoch)));
+    CHECK(is_refused(encode(Picture{.sent = {{.tag = -1}}}, epoch)));
+    CHECK_FALSE(is_refused(encode(Picture{.sent = {{.tag = tag_buckets - 1}}}, epoch)));
+    CHECK(is_refused(encode(Picture{.sent = {{.tag = tag_buckets}}}, epoch)));
+}
+
+TEST_CASE("messages: kinds of pictures and needs out of range") {
+    const std::string bytes = encode(Picture{.open_receives = {Need{}}}, epoch);
+    const std::size_t state = index_place + 1 + 4 + 4 + 4;
+    const std::size_t need = state + 1 + 4 + 4 + 8 + 4 + 4;
+    for (char good : {0, 1, 2, 3}) {
+        CHECK_FALSE(is_refused(patched(bytes, state, good)));
+        CHECK_FALSE(is_refused(patched(bytes, need, good)));
+    }
+    for (char bad : {4, 5, 127}) {
+        CHECK(is_refused(patched(bytes, state, bad)));
+        CHECK(is_refused(patched(bytes, need, bad)));
+    }
+}
+
+TEST_CASE("messages: a diagnosis for no rank is refused") {
+    BreakOff message = break_off();
+    message.diagnoses[0].ranks = {};
+    CHECK(is_refused(encode(message, epoch)));
 }

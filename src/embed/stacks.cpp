@@ -1,0 +1,101 @@
+#include "embed/stacks.h"
+
+#include <pybind11/pybind11.h>
+#include <sched.h>
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include "base/signals_blocked.h"
+
+namespace mpirepl {
+namespace {
+
+namespace py = pybind11;
+
+std::atomic<int> functions_to_run = 0;
+std::atomic<bool> ending = false;
+std::uint64_t youngest_before = 0;
+thread_local PyThreadState* helper = nullptr;  ///< of a thread that is not the user's
+
+std::pair<std::string, std::string> place(const py::object& frame) {
+    try {
+        return py::module_::import("mpirepl._stacks")
+            .attr("place")(frame)
+            .cast<std::pair<std::string, std::string>>();
+    } catch (const py::error_already_set&) {
+        return {};
+    }
+}
+
+py::object frame_of(PyThreadState* thread) {
+    auto* frame = reinterpret_cast<PyObject*>(PyThreadState_GetFrame(thread));
+    return frame == nullptr ? py::object(py::none()) : py::reinterpret_steal<py::object>(frame);
+}
+
+}  // namespace
+
+std::vector<PythonThread> python_threads() {
+    const py::error_scope scope;  // a thread that is raising may have called MPI
+    std::vector<PythonThread> threads;
+    std::vector<py::object> frames;
+    // First without running Python, which would let threads end meanwhile.
+    for (PyThreadState* t = PyInterpreterState_ThreadHead(PyInterpreterState_Main()); t != nullptr;
+         t = PyThreadState_Next(t)) {
+        if (t == helper) continue;
+        threads.push_back({.id = static_cast<pthread_t>(t->thread_id),
+                           .of_this_cell = PyThreadState_GetID(t) > youngest_before});
+        frames.push_back(frame_of(t));
+    }
+    for (std::size_t i = 0; i < threads.size(); ++i)
+        std::tie(threads[i].where, threads[i].callee) = place(frames[i]);
+    return threads;
+}
+
+void note_cell_begin() {
+    // The list begins with the youngest.
+    youngest_before = PyThreadState_GetID(PyInterpreterState_ThreadHead(PyInterpreterState_Main()));
+}
+
+bool holds_gil() { return !ending && Py_IsInitialized() != 0 && PyGILState_Check() != 0; }
+
+void with_gil(std::function<void()> function) {
+    ++functions_to_run;
+    if (ending) {
+        --functions_to_run;
+        return;
+    }
+    SignalsBlocked blocked;
+    std::thread([function = std::move(function)] {
+        {
+            py::gil_scoped_acquire gil;
+            helper = PyThreadState_Get();
+            function();
+        }
+        --functions_to_run;
+    }).detach();
+}
+
+void end_with_gil() {
+    ending = true;
+    while (functions_to_run > 0) ::sched_yield();
+}
+
+void raise_in_main_thread(bool interrupt) {
+    try {
+        py::object type = interrupt ? py::reinterpret_borrow<py::object>(PyExc_KeyboardInterrupt)
+                                    : py::module_::import("mpirepl._errors").attr("DeadlockError");
+        auto main = py::module_::import("threading")
+                        .attr("main_thread")()
+                        .attr("ident")
+                        .cast<unsigned long>();
+        PyThreadState_SetAsyncExc(main, type.ptr());
+    } catch (const py::error_already_set&) {
+        // Python is in no state to be interrupted.
+    }
+}
+
+}  // namespace mpirepl

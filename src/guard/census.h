@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "base/picture.h"
+
+namespace mpirepl::guard {
+
+/// The pictures of all ranks, to be looked up by rank and by communicator. Refers to them, so they
+/// must outlive it.
+class Census {
+  public:
+    explicit Census(const std::vector<Picture>& pictures);
+
+    const RankSet& ranks() const { return ranks_; }
+    const RankSet& waiting() const { return waiting_; }
+    /// Null if there is none of that rank.
+    const Picture* picture(int rank) const;
+    /// Null if no picture tells of it.
+    const CommunicatorInfo* communicator(std::uint64_t id) const;
+    /// The members of the communicator that have not begun the needed arrival or collective.
+    const RankSet& behind(const Need& need);
+
+  private:
+    RankSet find_behind(const Need& need) const;
+
+    RankSet ranks_;
+    RankSet waiting_;
+    std::unordered_map<int, const Picture*> pictures_;
+    std::unordered_map<std::uint64_t, const CommunicatorInfo*> communicators_;
+    // All members ask the same when all wait in one collective.
+    std::map<std::tuple<Need::Kind, std::uint64_t, std::uint64_t, int>, RankSet> behind_;
+};
+
+}  // namespace mpirepl::guard

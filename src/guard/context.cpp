@@ -1,0 +1,293 @@
+#include "guard/context.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "base/picture.h"
+#include "base/rank_set.h"
+#include "guard/state.h"
+
+namespace mpirepl::guard {
+namespace {
+
+using Kind = Context::Kind;
+
+/// Contexts by the number of their handle. Looking one up is part of every call: each thread
+/// remembers what it found last, until a handle comes or goes.
+struct Registry {
+    std::array<std::unordered_map<std::uint64_t, std::shared_ptr<Context>>, 3> by_handle;
+    std::atomic<std::uint64_t> changes = 1;
+    std::uint64_t created = 0;
+
+    auto& of(Kind kind) { return by_handle.at(static_cast<std::size_t>(kind)); }
+};
+
+Registry& registry() {
+    static Registry the;
+    return the;
+}
+
+struct Found {
+    std::uint64_t handle = 0;
+    std::uint64_t changes = 0;
+    Context* context = nullptr;
+};
+
+Context* find(Kind kind, std::uint64_t handle) {
+    thread_local std::array<Found, 3> last;
+    Found& found = last.at(static_cast<std::size_t>(kind));
+    std::uint64_t changes = registry().changes.load(std::memory_order_acquire);
+    if (found.handle == handle && found.changes == changes) return found.context;
+    auto lock = bookkeeping();
+    auto& all = registry().of(kind);
+    auto it = all.find(handle);
+    found = {handle, changes, it == all.end() ? nullptr : it->second.get()};
+    return found.context;
+}
+
+void enter(const std::shared_ptr<Context>& context, std::uint64_t handle) {
+    auto lock = bookkeeping();
+    registry().of(context->kind)[handle] = context;
+    ++registry().changes;
+}
+
+/// Takes it out; requests may still hold it.
+std::shared_ptr<Context> remove(Context& context) {
+    std::shared_ptr<Context> kept = context.shared_from_this();
+    auto lock = bookkeeping();
+    for (auto& all : registry().by_handle)
+        std::erase_if(all, [&](const auto& entry) { return entry.second == kept; });
+    ++registry().changes;
+    return kept;
+}
+
+/// World ranks of a group; empty if one is from outside this world.
+std::vector<int> world_ranks(MPI_Group group) {
+    MPI_Group world = MPI_GROUP_NULL;
+    PMPI_Comm_group(MPI_COMM_WORLD, &world);
+    int size = 0;
+    PMPI_Group_size(group, &size);
+    std::vector<int> own(static_cast<std::size_t>(size));
+    std::vector<int> ranks(own.size());
+    for (int i = 0; i < size; ++i) own[static_cast<std::size_t>(i)] = i;
+    PMPI_Group_translate_ranks(group, size, own.data(), world, ranks.data());
+    PMPI_Group_free(&world);
+    if (std::find(ranks.begin(), ranks.end(), MPI_UNDEFINED) != ranks.end()) ranks.clear();
+    return ranks;
+}
+
+std::vector<int> group_of(MPI_Comm comm, bool remote) {
+    MPI_Group group = MPI_GROUP_NULL;
+    remote ? PMPI_Comm_remote_group(comm, &group) : PMPI_Comm_group(comm, &group);
+    std::vector<int> ranks = world_ranks(group);
+    PMPI_Group_free(&group);
+    return ranks;
+}
+
+/// A communicator like another one, without its attributes: copying these is user code.
+MPI_Comm clone(MPI_Comm comm) {
+    MPI_Comm made = MPI_COMM_NULL;
+    MPI_Group group = MPI_GROUP_NULL;
+    PMPI_Comm_group(comm, &group);
+    PMPI_Comm_create(comm, group, &made);
+    PMPI_Group_free(&group);
+    return made;
+}
+
+MPI_Comm clone_cartesian(MPI_Comm comm) {
+    int count = 0;
+    PMPI_Cartdim_get(comm, &count);
+    std::vector<int> sizes(static_cast<std::size_t>(count));
+    std::vector<int> periodic(sizes.size());
+    std::vector<int> place(sizes.size());
+    PMPI_Cart_get(comm, count, sizes.data(), periodic.data(), place.data());
+    MPI_Comm made = MPI_COMM_NULL;
+    PMPI_Cart_create(comm, count, sizes.data(), periodic.data(), 0, &made);
+    return made;
+}
+
+MPI_Comm clone_graph(MPI_Comm comm) {
+    int nodes = 0;
+    int edges = 0;
+    PMPI_Graphdims_get(comm, &nodes, &edges);
+    std::vector<int> index(static_cast<std::size_t>(nodes));
+    std::vector<int> neighbours(static_cast<std::size_t>(edges));
+    PMPI_Graph_get(comm, nodes, edges, index.data(), neighbours.data());
+    MPI_Comm made = MPI_COMM_NULL;
+    PMPI_Graph_create(comm, nodes, index.data(), neighbours.data(), 0, &made);
+    return made;
+}
+
+MPI_Comm clone_distributed_graph(MPI_Comm comm) {
+    int in = 0;
+    int out = 0;
+    int weighted = 0;
+    PMPI_Dist_graph_neighbors_count(comm, &in, &out, &weighted);
+    std::vector<int> sources(static_cast<std::size_t>(in) + 1);
+    std::vector<int> source_weights(sources.size());
+    std::vector<int> targets(static_cast<std::size_t>(out) + 1);
+    std::vector<int> target_weights(targets.size());
+    int* in_weights = weighted != 0 ? source_weights.data() : MPI_UNWEIGHTED;
+    int* out_weights = weighted != 0 ? target_weights.data() : MPI_UNWEIGHTED;
+    PMPI_Dist_graph_neighbors(comm, in, sources.data(), in_weights, out, targets.data(),
+                              out_weights);
+    MPI_Comm made = MPI_COMM_NULL;
+    PMPI_Dist_graph_create_adjacent(comm, in, sources.data(), in_weights, out, targets.data(),
+                                    out_weights, MPI_INFO_NULL, 0, &made);
+    return made;
+}
+
+MPI_Comm clone_with_topology(MPI_Comm comm, bool inter) {
+    int topology = MPI_UNDEFINED;
+    if (!inter) PMPI_Topo_test(comm, &topology);
+    switch (topology) {
+        case MPI_CART:
+            return clone_cartesian(comm);
+        case MPI_GRAPH:
+            return clone_graph(comm);
+        case MPI_DIST_GRAPH:
+            return clone_distributed_graph(comm);
+        default:
+            return clone(comm);
+    }
+}
+
+MPI_Comm make_real(MPI_Comm handle, bool inter) {
+    MPI_Comm real = clone_with_topology(handle, inter);
+    MPI_Errhandler handler = MPI_ERRHANDLER_NULL;
+    PMPI_Comm_get_errhandler(handle, &handler);
+    PMPI_Comm_set_errhandler(real, handler);
+    PMPI_Errhandler_free(&handler);
+    return real;
+}
+
+/// Both groups of an intercommunicator in one, the one with the lower world rank first.
+MPI_Comm make_shadow(MPI_Comm handle, bool inter) {
+    MPI_Comm shadow = MPI_COMM_NULL;
+    if (inter) {
+        std::vector<int> mine = group_of(handle, false);
+        std::vector<int> others = group_of(handle, true);
+        bool high = *std::min_element(mine.begin(), mine.end()) >
+                    *std::min_element(others.begin(), others.end());
+        PMPI_Intercomm_merge(handle, high ? 1 : 0, &shadow);
+    } else {
+        shadow = clone(handle);
+    }
+    PMPI_Comm_set_errhandler(shadow, MPI_ERRORS_RETURN);
+    return shadow;
+}
+
+/// The number that all members shall know it by: its first member's rank and count.
+std::uint64_t agree_on_id(const Context& context) {
+    std::uint64_t id = 0;
+    if (context.rank == 0) {
+        auto lock = bookkeeping();
+        id = ++registry().created << 24 | static_cast<std::uint64_t>(state().world_rank);
+    }
+    PMPI_Bcast(&id, 1, MPI_UINT64_T, 0, context.shadow);
+    return id;
+}
+
+/// Fills in what a new context has besides its handle. Collective over that.
+/// @return null when a member is from outside this world
+std::shared_ptr<Context> make(Kind kind, MPI_Comm handle, std::string made_by) {
+    auto context = std::make_shared<Context>();
+    int inter = 0;
+    PMPI_Comm_test_inter(handle, &inter);
+    context->kind = kind;
+    context->inter = inter != 0;
+    context->handle = handle;
+    context->peers = group_of(handle, context->inter);
+    if (context->peers.empty() || group_of(handle, false).empty()) return nullptr;
+    context->made_by = std::move(made_by);
+    context->shadow = make_shadow(handle, context->inter);
+    context->members = group_of(context->shadow, false);
+    PMPI_Comm_rank(context->shadow, &context->rank);
+    if (kind == Kind::communicator) context->real = make_real(handle, context->inter);
+    context->id = agree_on_id(*context);
+    return context;
+}
+
+}  // namespace
+
+int Context::world_rank(int peer) const {
+    if (peer < 0 || peer >= static_cast<int>(peers.size())) return any_rank;
+    return peers[static_cast<std::size_t>(peer)];
+}
+
+std::string Context::name() const {
+    if (kind == Kind::communicator) {
+        std::array<char, MPI_MAX_OBJECT_NAME> text{};
+        int length = 0;
+        PMPI_Comm_get_name(handle, text.data(), &length);
+        if (length > 0) return {text.data(), static_cast<std::size_t>(length)};
+    }
+    RankSet ranks;
+    for (int member : members) ranks.insert(RankSet::single(member));
+    return fmt::format("{} (ranks {})", made_by, ranks.to_string());
+}
+
+Context* find_communicator(MPI_Comm comm) { return find(Kind::communicator, handle_number(comm)); }
+Context* find_window(MPI_Win window) { return find(Kind::window, handle_number(window)); }
+Context* find_file(MPI_File file) { return find(Kind::file, handle_number(file)); }
+
+void adopt_communicator(MPI_Comm comm, std::string made_by) {
+    if (comm == MPI_COMM_NULL) return;
+    if (auto context = make(Kind::communicator, comm, std::move(made_by)))
+        enter(context, handle_number(comm));
+}
+
+void adopt_window(MPI_Win window, MPI_Comm comm, std::string made_by) {
+    if (auto context = make(Kind::window, clone(comm), std::move(made_by)))
+        enter(context, handle_number(window));
+}
+
+void adopt_file(MPI_File file, MPI_Comm comm, std::string made_by) {
+    if (auto context = make(Kind::file, clone(comm), std::move(made_by)))
+        enter(context, handle_number(file));
+}
+
+void release(Context& context) {
+    std::shared_ptr<Context> kept = remove(context);
+    PMPI_Comm_free(&context.shadow);
+    if (context.kind == Kind::communicator)
+        PMPI_Comm_free(&context.real);
+    else
+        PMPI_Comm_free(&context.handle);
+}
+
+void forget(Context& context) { remove(context); }
+
+std::vector<std::shared_ptr<Context>> all_contexts() {
+    std::vector<std::shared_ptr<Context>> contexts;
+    {
+        auto lock = bookkeeping();
+        for (const auto& all : registry().by_handle)
+            for (const auto& [handle, context] : all) contexts.push_back(context);
+    }
+    std::sort(contexts.begin(), contexts.end(),
+              [](const auto& a, const auto& b) { return a->id < b->id; });
+    return contexts;
+}
+
+void renew(Context& context, bool quiet) {
+    MPI_Comm old_real = context.real;
+    MPI_Comm old_shadow = context.shadow;
+    context.shadow = make_shadow(context.handle, context.inter);
+    if (context.kind == Kind::communicator) context.real = make_real(context.handle, context.inter);
+    if (quiet) {
+        PMPI_Comm_free(&old_shadow);
+        if (context.kind == Kind::communicator) PMPI_Comm_free(&old_real);
+    }
+    auto lock = bookkeeping();
+    context.abandoned = 0;
+    context.arrivals = context.collectives = 0;
+    for (Tally* tally :
+         {&context.sent, &context.received, &context.arrivals_sent, &context.arrivals_received})
+        tally->clear();
+}
+
+}  // namespace mpirepl::guard

@@ -1,0 +1,36 @@
+// The calls that would end more than the cell.
+
+#include <fmt/format.h>
+
+#include "guard/call.h"
+
+namespace mpirepl::guard {
+namespace {
+
+int end_cell_with(std::string text) {
+    auto lock = bookkeeping();
+    state().ended_by = std::move(text);
+    state().refusing = state().calls_failed = true;
+    return state().broken_off;
+}
+
+}  // namespace
+}  // namespace mpirepl::guard
+
+using namespace mpirepl::guard;
+
+extern "C" {
+
+int MPI_Abort(MPI_Comm comm, int code) {
+    if (!state().enabled) return PMPI_Abort(comm, code);
+    Context* context = find_communicator(comm);
+    return end_cell_with(fmt::format("MPI_Abort on {} with code {}",
+                                     context == nullptr ? "a communicator" : context->name(),
+                                     code));
+}
+
+int MPI_Finalize() {
+    if (!state().enabled) return PMPI_Finalize();
+    return end_cell_with("MPI_Finalize");
+}
+}

@@ -1,0 +1,174 @@
+#include "session/sentry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "embed/stacks.h"
+
+namespace mpirepl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto gil_patience = 300ms;       // then whoever holds it computes
+constexpr auto parked_for_good = 20ms;     // an arrival may still come through
+constexpr auto raise_after = 1s;           // code that goes on although its calls fail
+constexpr std::size_t most_open = 10'000;  // receives that a picture lists
+
+bool has(const std::vector<pthread_t>& threads, pthread_t thread) {
+    return std::any_of(threads.begin(), threads.end(),
+                       [&](pthread_t t) { return ::pthread_equal(t, thread) != 0; });
+}
+
+}  // namespace
+
+void Sentry::begin(const Cell& cell, bool mine) {
+    phase_ = mine ? Phase::running : Phase::not_mine;
+    has_python_ = cell.kind != Cell::Kind::finalize;
+    sequence_ = cell.sequence;
+    guarded_ = cell.guarded;
+    raised_.clear();
+    unanswered_.reset();
+    owes_quiet_.reset();
+    told_parked_ = broken_ = false;
+    order_.reset();
+}
+
+void Sentry::leave(const std::string& raised) {
+    phase_ = Phase::left;
+    raised_ = raised;
+}
+
+Picture::State Sentry::state_of(const guard::Look& look) const {
+    if (phase_ == Phase::not_mine) return Picture::State::not_targeted;
+    if (phase_ == Phase::left) return Picture::State::left;
+    return look.main_waits ? Picture::State::waiting : Picture::State::computing;
+}
+
+void Sentry::answer(const AskPicture& question) {
+    guard::Look look = guard::look(question.communicators);
+    look.picture.state = state_of(look);
+    if (look.picture.open_receives.size() > most_open)
+        look.picture.state = Picture::State::computing;
+    if (!question.stacks || !has_python_) {
+        send(question, std::move(look.picture));
+    } else if (look.gil_is_held) {
+        complete(look, look.threads);
+        send(question, std::move(look.picture));
+    } else {
+        unanswered_ = question;
+        asked_ = Clock::now();
+        with_gil([this, question, look = std::move(look)]() mutable {
+            std::vector<PythonThread> threads = python_threads();
+            agent_.post([this, question, look = std::move(look), threads]() mutable {
+                if (!unanswered_ || unanswered_->census != question.census) return;
+                unanswered_.reset();
+                // A thread that is in neither list may have acted in between.
+                look.unknown_waits |= guard::look({}).picture.events != look.picture.events;
+                complete(look, threads);
+                send(question, std::move(look.picture));
+            });
+        });
+    }
+}
+
+/// Adds what Python knows: places, and threads that compute beside those that wait.
+void Sentry::complete(guard::Look& look, const std::vector<PythonThread>& threads) const {
+    Picture& picture = look.picture;
+    bool computes = look.unknown_waits;
+    for (const PythonThread& thread : threads) {
+        bool is_main = ::pthread_equal(thread.id, main_thread_) != 0;
+        if (is_main && phase_ == Phase::running) picture.where = thread.where;
+        for (std::size_t i = 0; i < picture.waits.size(); ++i) {
+            if (::pthread_equal(look.waiting[i], thread.id) == 0) continue;
+            picture.waits[i].where = thread.where;
+            picture.waits[i].callee = thread.callee;
+        }
+        bool counts = !is_main && (thread.of_this_cell || has(look.calling, thread.id));
+        if (counts && !has(look.waiting, thread.id)) computes = true;
+    }
+    if (computes)
+        picture.state = Picture::State::computing;
+    else if (!picture.waits.empty() && picture.state != Picture::State::computing)
+        picture.state = Picture::State::waiting;
+}
+
+void Sentry::send(const AskPicture& question, Picture&& picture) {
+    picture.census = question.census;
+    picture.rank = rank_;
+    picture.left_by = raised_;
+    if (picture.state == Picture::State::computing) owes_quiet_ = question.census;
+    tell_(std::move(picture));
+}
+
+void Sentry::break_off(BreakOff&& order) {
+    if (order.sequence != sequence_) return;
+    bool interrupts = order.interrupt && phase_ == Phase::running;
+    if (std::exchange(broken_, true)) {  // Ctrl-C once more: there is one recovery a cell
+        if (interrupts && rank_ != 0) ::pthread_kill(main_thread_, SIGINT);
+        return;
+    }
+    next_raise_ = Clock::now() + raise_after;
+    order_ = std::move(order);
+    if (guarded_) guard::break_off(sequence_);
+    // On rank 0 Python has had the signal already.
+    if (interrupts && rank_ != 0) ::pthread_kill(main_thread_, SIGINT);
+}
+
+void Sentry::proceed() { guard::proceed(); }
+
+void Sentry::tick(Clock::time_point now) {
+    if (unanswered_ && now - asked_ > gil_patience) {
+        AskPicture question = *std::exchange(unanswered_, std::nullopt);
+        send(question, Picture{});
+    }
+    if (owes_quiet_ && is_quiet())
+        tell_(Quiet{.census = *std::exchange(owes_quiet_, std::nullopt), .rank = rank_});
+    if (!guard::breaking() || !guard::parked())
+        parked_since_ = now;
+    else if (now - parked_since_ >= parked_for_good && !std::exchange(told_parked_, true))
+        tell_(Parked{.sequence = sequence_, .rank = rank_});
+    if (order_ && phase_ == Phase::running && has_python_ && guard::refusing() &&
+        now > next_raise_) {
+        next_raise_ = now + raise_after;
+        with_gil([interrupt = order_->interrupt] {
+            if (guard::refusing()) raise_in_main_thread(interrupt);
+        });
+    }
+}
+
+std::optional<BrokenCell> Sentry::end_cell() {
+    guard::CellEnd end = guard::end_cell();
+    auto order = agent_.now([this] { return std::exchange(order_, std::nullopt); });
+    if (!end.broken_off) return std::nullopt;
+    using Why = BrokenCell::Why;
+    if (!end.ended_by.empty())
+        return BrokenCell{.why = Why::ended,
+                          .text = end.ended_by + " was called: the cell ends here"};
+    if (!end.mismatch.empty())
+        return BrokenCell{.why = Why::mismatch,
+                          .text = std::move(end.mismatch),
+                          .call = std::move(end.call),
+                          .comm = std::move(end.comm)};
+    BrokenCell broken{.why = order && order->interrupt ? Why::interrupted : Why::deadlock};
+    broken.text = "a wait of this cell was broken off";
+    for (const Diagnosis& diagnosis : order ? order->diagnoses : std::vector<Diagnosis>()) {
+        if (!diagnosis.ranks.contains(rank_)) continue;
+        broken.text = diagnosis.text;
+        broken.call = diagnosis.call;
+        broken.comm = diagnosis.comm;
+        broken.missing = diagnosis.missing.ranks();
+        broken.waiting = diagnosis.waiting.ranks();
+    }
+    if (end.dropped == 1)
+        broken.text += "\n  1 message that nobody received was dropped";
+    else if (end.dropped > 1)
+        broken.text +=
+            fmt::format("\n  {} messages that nobody received were dropped", end.dropped);
+    return broken;
+}
+
+}  // namespace mpirepl

@@ -1,0 +1,63 @@
+#include "session/signals.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <csignal>
+
+namespace mpirepl {
+namespace {
+
+std::atomic<bool> interrupted = false;
+std::atomic<bool> where_wanted = false;
+std::atomic<bool> watches_interrupts = false;
+pthread_t main_thread;
+struct sigaction pythons {};
+
+/// In front of Python's handler, which must run on the main thread to end a sleep there.
+void on_interrupt(int signal) {
+    if (::pthread_equal(::pthread_self(), main_thread) == 0) {
+        ::pthread_kill(main_thread, signal);
+        return;
+    }
+    interrupted = true;
+    pythons.sa_handler(signal);
+}
+
+void on_user_signal(int /*signal*/) { where_wanted = true; }
+
+void put_in_front() {
+    struct sigaction ours = pythons;
+    ours.sa_handler = on_interrupt;
+    ::sigaction(SIGINT, &ours, nullptr);
+}
+
+}  // namespace
+
+void install_signals(bool is_root) {
+    main_thread = ::pthread_self();
+    struct sigaction now {};
+    ::sigaction(SIGUSR1, nullptr, &now);
+    if (now.sa_handler == SIG_DFL) {
+        struct sigaction ours {};
+        ours.sa_handler = on_user_signal;
+        ours.sa_flags = SA_RESTART;
+        ::sigaction(SIGUSR1, &ours, nullptr);
+    }
+    ::sigaction(SIGINT, nullptr, &pythons);
+    bool pythons_handler = pythons.sa_handler != SIG_DFL && pythons.sa_handler != SIG_IGN;
+    watches_interrupts = is_root && pythons_handler;
+    if (watches_interrupts) put_in_front();
+}
+
+void keep_signals_installed() {
+    if (!watches_interrupts) return;
+    struct sigaction now {};
+    ::sigaction(SIGINT, nullptr, &now);
+    if (now.sa_handler == pythons.sa_handler) put_in_front();
+}
+
+bool take_interrupt() { return interrupted && interrupted.exchange(false); }
+bool take_where() { return where_wanted && where_wanted.exchange(false); }
+
+}  // namespace mpirepl

@@ -1,0 +1,17 @@
+#pragma once
+
+namespace mpirepl {
+
+/// SIGINT to rank 0 is Ctrl-C for all ranks, and SIGUSR1 asks where everybody is. To be called on
+/// the main thread when Python runs; Python's own handlers go on to be called.
+/// @param is_root other ranks only take care not to die of SIGUSR1
+void install_signals(bool is_root);
+
+/// Code may have put Python's handler back in the place of ours (asyncio does). For the agent.
+void keep_signals_installed();
+
+/// Since the last question, there was a Ctrl-C; someone has asked where everybody is.
+bool take_interrupt();
+bool take_where();
+
+}  // namespace mpirepl

@@ -1,0 +1,151 @@
+#include "session/watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "guard/verdict.h"
+
+namespace mpirepl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto first_census = 30ms;  // after the cell's begin: quick cells need none
+constexpr auto own_look = 10ms;      // how often rank 0 looks at itself
+constexpr auto shortest_pause = 50ms;
+constexpr auto longest_pause = 1s;
+constexpr auto traffic_pause = 200ms;  // between looks at what is on its way
+constexpr auto stragglers_after = 2s;
+
+std::vector<std::uint64_t> communicators_in(const std::vector<Picture>& pictures) {
+    std::vector<std::uint64_t> all;
+    for (const Picture& picture : pictures)
+        for (const CommunicatorInfo& info : picture.communicators) all.push_back(info.id);
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+}
+
+RankSet computing_in(const std::vector<Picture>& pictures) {
+    RankSet ranks;
+    for (const Picture& picture : pictures)
+        if (picture.state == Picture::State::computing) ranks.insert(RankSet::single(picture.rank));
+    return ranks;
+}
+
+}  // namespace
+
+void Watch::begin(const Cell& cell, bool guarded, Clock::time_point now) {
+    phase_ = Phase::resting;
+    guarded_ = guarded && cell.guarded;
+    sequence_ = cell.sequence;
+    grace_ = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(cell.grace));
+    pause_ = shortest_pause;
+    next_ = now + first_census;
+    told_stragglers_ = asks_for_where_ = false;
+    parked_ = {};
+    candidate_.clear();
+}
+
+void Watch::rest(Clock::duration time) {
+    phase_ = Phase::resting;
+    next_ = Clock::now() + time;
+}
+
+void Watch::tick(Clock::time_point now) {
+    if (phase_ == Phase::off && std::exchange(where_is_wanted_, false))
+        say_(RankSet::all(size_).to_string() + "  idle\n", false);
+    if (phase_ == Phase::off || phase_ == Phase::asking) return;
+    if (where_is_wanted_) {
+        asks_for_where_ = true;
+        where_is_wanted_ = false;
+        candidate_.clear();
+        ask(true);
+        return;
+    }
+    if (phase_ == Phase::breaking) {
+        if (now - broken_at_ > stragglers_after && !std::exchange(told_stragglers_, true))
+            ask(true);
+        return;
+    }
+    if (!guarded_ || now < next_) return;
+    if (!quiet_()) {
+        next_ = now + own_look;
+        candidate_.clear();
+        return;
+    }
+    ask(!candidate_.empty());
+}
+
+void Watch::ask(bool stacks) {
+    if (phase_ != Phase::breaking) phase_ = Phase::asking;
+    pictures_.clear();
+    tell_(AskPicture{
+        .census = ++census_, .stacks = stacks, .communicators = communicators_in(candidate_)});
+}
+
+void Watch::take(Picture&& picture) {
+    if (picture.census != census_ || phase_ == Phase::off) return;
+    pictures_.push_back(std::move(picture));
+    if (pictures_.size() < static_cast<std::size_t>(size_)) return;
+    if (phase_ == Phase::breaking && !asks_for_where_) {
+        std::erase_if(pictures_, [&](const Picture& p) { return parked_.contains(p.rank); });
+        if (!pictures_.empty())
+            say_("mpirepl: still running after the interrupt:\n" + guard::where(pictures_), true);
+    } else if (std::exchange(asks_for_where_, false)) {
+        say_(guard::where(pictures_), false);
+        if (phase_ != Phase::breaking) rest(pause_);
+    } else {
+        judge();
+    }
+}
+
+void Watch::judge() {
+    RankSet computing = computing_in(pictures_);
+    if (!computing.empty()) {
+        busy_ = computing;
+        rest(longest_pause);
+        phase_ = Phase::waiting_for_quiet;
+        candidate_.clear();
+    } else if (!guard::may_be_stuck(pictures_)) {
+        rest(shortest_pause);
+        candidate_.clear();
+    } else if (candidate_.empty() || !guard::unchanged(candidate_, pictures_)) {
+        candidate_ = pictures_;
+        rest(grace_);
+    } else if (guard::something_is_on_its_way(pictures_)) {
+        rest(std::max<Clock::duration>(grace_, traffic_pause));
+    } else {
+        break_off({.sequence = sequence_, .diagnoses = guard::diagnose(pictures_)});
+    }
+}
+
+void Watch::note_quiet(const Quiet& quiet) {
+    if (quiet.census != census_ || phase_ != Phase::waiting_for_quiet) return;
+    busy_.remove(RankSet::single(quiet.rank));
+    if (!busy_.empty()) return;
+    // A rank whose main thread waits while another thread computes says so at once.
+    rest(pause_);
+    pause_ = std::min<Clock::duration>(2 * pause_, longest_pause);
+}
+
+void Watch::break_off(BreakOff&& order) {
+    phase_ = Phase::breaking;
+    ++census_;  // one that is going on is void
+    broken_at_ = Clock::now();
+    tell_(std::move(order));
+}
+
+void Watch::interrupt() {
+    if (phase_ == Phase::off) return;
+    told_stragglers_ = false;
+    break_off({.sequence = sequence_, .interrupt = true});
+}
+
+void Watch::note_parked(const Parked& parked) {
+    if (parked.sequence != sequence_) return;
+    parked_.insert(RankSet::single(parked.rank));
+    if (parked_.count() == size_) tell_(Recover{.sequence = sequence_});
+}
+
+}  // namespace mpirepl

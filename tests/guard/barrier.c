@@ -1,0 +1,3 @@
+#include <mpi.h>
+
+void c_barrier(void) { MPI_Barrier(MPI_COMM_WORLD); }
