@@ -1,0 +1,10 @@
+import os
+import signal
+import threading
+
+from mpi4py import MPI
+
+world = MPI.COMM_WORLD
+if world.rank == 0:
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+world.recv(source=0)
