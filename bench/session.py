@@ -151,7 +151,7 @@ class Bench:
             raise NotMeasured(f"the {BUDGET // 60} minutes for all checks are over")
         return left
 
-    def run(self, command: list[str], cells: str = "") -> tuple[str, float]:
+    def run(self, command: list[str], cells: str = "", status: int = 0) -> tuple[str, float]:
         """Run a command with `cells` as its standard input; return its output and its seconds."""
         begin = time.perf_counter()
         with started(command, stderr=subprocess.PIPE, text=True) as process:
@@ -160,19 +160,23 @@ class Bench:
             except subprocess.TimeoutExpired:
                 raise NotMeasured(f"no end of: {' '.join(command)}") from None
         took = time.perf_counter() - begin
-        if process.returncode != 0:
+        if process.returncode != status:
             raise NotMeasured(f"status {process.returncode} of: {' '.join(command)}\n{err.strip()}")
         return out + err, took
 
+    def compiled(self, name: str, code: str, *options: str) -> str:
+        """Compile C by the mpicc beside mpiexec, and return the path of the result."""
+        folder, mpiexec = os.path.split(self.mpiexec)
+        mpicc = os.path.join(folder, mpiexec.replace("mpiexec", "mpicc"))
+        source, result = self.scratch / f"{name}.c", self.scratch / name
+        source.write_text(code)
+        self.run([mpicc, "-O2", *options, str(source), "-o", str(result)])
+        return str(result)
+
     def plain_mpi(self) -> str:
-        """Compile the reference for round trips, by the mpicc beside mpiexec."""
+        """Return the reference for round trips."""
         if self._plain_mpi is None:
-            folder, name = os.path.split(self.mpiexec)
-            mpicc = os.path.join(folder, name.replace("mpiexec", "mpicc"))
-            source, program = self.scratch / "plain.c", self.scratch / "plain"
-            source.write_text(PLAIN_MPI)
-            self.run([mpicc, "-O2", str(source), "-o", str(program)])
-            self._plain_mpi = str(program)
+            self._plain_mpi = self.compiled("plain", PLAIN_MPI)
         return self._plain_mpi
 
     def check(
@@ -375,7 +379,8 @@ def fold(bench: Bench) -> None:
     )
 
 
-CHECKS: dict[str, Callable[[Bench], None]] = {
+Checks = dict[str, Callable[[Bench], None]]
+CHECKS: Checks = {
     "start": start,
     "round-trip": round_trip,
     "round-trip-64": round_trip_64,
@@ -398,37 +403,37 @@ def set_environment(mpiexec: str) -> None:
         os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
 
 
-def parse(arguments: Iterable[str]) -> argparse.Namespace:
+def parse(arguments: Iterable[str], description: str, checks: Checks) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--program", default="build/release/mpirepl")
     parser.add_argument("--mpiexec", default="mpiexec", help="the mpicc beside it is used, too")
     parser.add_argument("--python", default="/usr/bin/python3", help="one with mpi4py")
     parser.add_argument("--strict", action="store_true", help="exit with 1 unless all is ok")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(CHECKS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(checks)}")
     options = parser.parse_args(arguments)
     for name in options.names:
-        if name not in CHECKS:
-            parser.error(f"there is no check {name!r}; there are {', '.join(CHECKS)}")
+        if name not in checks:
+            parser.error(f"there is no check {name!r}; there are {', '.join(checks)}")
     for program in (options.program, options.mpiexec, options.python):
         if not shutil.which(program):
             parser.error(f"{program} is not there or cannot be run")
     return options
 
 
-def main(arguments: Iterable[str]) -> int:
+def main(arguments: Iterable[str], description: str, checks: Checks) -> int:
     """Run the checks that were asked for, or all."""
-    options = parse(arguments)
+    options = parse(arguments, description.splitlines()[0], checks)
     set_environment(options.mpiexec)
     with tempfile.TemporaryDirectory(prefix="mpirepl-bench-") as scratch:
         bench = Bench(options, Path(scratch))
-        for name in options.names or CHECKS:
+        for name in options.names or checks:
             try:
-                CHECKS[name](bench)
+                checks[name](bench)
             except (NotMeasured, OSError, subprocess.TimeoutExpired) as reason:
                 bench.give_up(name, reason)
     return 1 if options.strict and not bench.good else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], __doc__, CHECKS))
