@@ -19,6 +19,7 @@ namespace py = pybind11;
 std::atomic<int> functions_to_run = 0;
 std::atomic<bool> ending = false;
 std::uint64_t youngest_before = 0;
+unsigned long main_thread = 0;  // not threading's: importing that here would make here the main one
 thread_local PyThreadState* helper = nullptr;  ///< of a thread that is not the user's
 
 std::pair<std::string, std::string> place(const py::object& frame) {
@@ -56,6 +57,7 @@ std::vector<PythonThread> python_threads() {
 }
 
 void note_cell_begin() {
+    main_thread = PyThreadState_Get()->thread_id;
     // The list begins with the youngest.
     youngest_before = PyThreadState_GetID(PyInterpreterState_ThreadHead(PyInterpreterState_Main()));
 }
@@ -88,11 +90,7 @@ void raise_in_main_thread(bool interrupt) {
     try {
         py::object type = interrupt ? py::reinterpret_borrow<py::object>(PyExc_KeyboardInterrupt)
                                     : py::module_::import("mpirepl._errors").attr("DeadlockError");
-        auto main = py::module_::import("threading")
-                        .attr("main_thread")()
-                        .attr("ident")
-                        .cast<unsigned long>();
-        PyThreadState_SetAsyncExc(main, type.ptr());
+        PyThreadState_SetAsyncExc(main_thread, type.ptr());
     } catch (const py::error_already_set&) {
         // Python is in no state to be interrupted.
     }
