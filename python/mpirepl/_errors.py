@@ -8,9 +8,7 @@ from types import TracebackType
 
 from mpirepl import _run
 
-# Where the frames of this package come from: it is frozen, or a developer's source tree.
 _RAISE = bytes([opcode.opmap["RAISE_VARARGS"]])
-_HOST = __file__.rpartition("/")[0] + "/" if "__file__" in globals() else "<frozen mpirepl"
 _RUNNERS = ("<frozen runpy>",)
 
 
@@ -115,10 +113,6 @@ def _says_all(error: BaseException) -> bool:
     return tb is None or tb.tb_frame.f_code.co_code[tb.tb_lasti : tb.tb_lasti + 1] != _RAISE
 
 
-def _is_host(file: str) -> bool:
-    return file.startswith(_HOST)
-
-
 def _from_cell(tb: TracebackType | None, name: str) -> TracebackType | None:
     """Drop the frames of what has called the cell: mpirepl, runpy, an event loop."""
     first = tb
@@ -127,7 +121,7 @@ def _from_cell(tb: TracebackType | None, name: str) -> TracebackType | None:
             return first
         first = first.tb_next
     while tb is not None and (
-        _is_host(tb.tb_frame.f_code.co_filename) or tb.tb_frame.f_code.co_filename in _RUNNERS
+        _run.is_host(tb.tb_frame.f_code.co_filename) or tb.tb_frame.f_code.co_filename in _RUNNERS
     ):
         tb = tb.tb_next
     return tb
@@ -136,7 +130,7 @@ def _from_cell(tb: TracebackType | None, name: str) -> TracebackType | None:
 def _drop_host_frames(shown: traceback.TracebackException | None) -> None:
     if shown is None:
         return
-    shown.stack[:] = [frame for frame in shown.stack if not _is_host(frame.filename)]
+    shown.stack[:] = [frame for frame in shown.stack if not _run.is_host(frame.filename)]
     _drop_host_frames(shown.__cause__)
     _drop_host_frames(shown.__context__)
     for inner in getattr(shown, "exceptions", None) or ():

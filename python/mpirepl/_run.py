@@ -13,6 +13,8 @@ import __main__
 _, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
 VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/block.h
 
+# Where the frames of this package come from: it is frozen, or a developer's source tree.
+_HOST = __file__.rpartition("/")[0] + "/" if "__file__" in globals() else "<frozen mpirepl"
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 initial_names = frozenset(vars(__main__))
@@ -20,6 +22,11 @@ targets = "all"  # of the current cell
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
 _loop = None
 _sources: dict | None = None  # of linecache, whose import takes a while
+
+
+def is_host(file: str) -> bool:
+    """Tell whether a frame of this file belongs to mpirepl and not to the user."""
+    return file.startswith(_HOST)
 
 
 def run_program(kind: int, name: str, code: bytes) -> None:

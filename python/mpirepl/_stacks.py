@@ -6,7 +6,7 @@ import linecache
 from itertools import islice
 from types import FrameType
 
-_HOST = __file__.rpartition("/")[0] + "/" if "__file__" in globals() else "<frozen mpirepl"
+from mpirepl import _run
 
 
 def place(frame: FrameType | None) -> tuple[str, str]:
@@ -19,7 +19,7 @@ def place(frame: FrameType | None) -> tuple[str, str]:
     callee : str
         The name of what that line is calling; empty if that cannot be told.
     """
-    while frame is not None and frame.f_code.co_filename.startswith(_HOST):
+    while frame is not None and _run.is_host(frame.f_code.co_filename):
         frame = frame.f_back
     if frame is None:
         return "", ""

@@ -4,11 +4,10 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <ctime>
 #include <exception>
 
+#include "base/nap.h"
 #include "base/signals_blocked.h"
 
 namespace mpirepl {
@@ -34,13 +33,6 @@ constexpr auto idle_look = 50ms;   // so often whether it still does.
 Duration nap_after(Duration idle, bool sending) {
     Duration longest = sending ? sending_nap : idle < idle_after ? longest_nap : idle_nap;
     return std::min<Duration>(idle / nap_share, longest);
-}
-
-/// @return false when a signal has ended the nap
-bool nap(Duration duration) {
-    auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-    timespec time{.tv_sec = 0, .tv_nsec = ns};
-    return ::nanosleep(&time, nullptr) == 0 || errno != EINTR;
 }
 
 }  // namespace

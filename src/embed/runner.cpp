@@ -32,7 +32,7 @@ py::object take_late_exceptions() {
 
 /// Runs what belongs to the session and not to the cell: a Ctrl-C that comes now is too late.
 template <typename Function>
-py::object uninterrupted(Function&& function) {
+auto uninterrupted(Function&& function) {
     while (true) {
         try {
             return function();
@@ -72,11 +72,7 @@ Outcome Runner::run(const Cell& cell) {
                                               broken->waiting, error);
         });
     raised_ = error.is_none() ? "" : Py_TYPE(error.ptr())->tp_name;
-    if (!error.is_none())
-        uninterrupted([&] {
-            end(outcome, error, cell.name);
-            return py::object(py::none());
-        });
+    if (!error.is_none()) uninterrupted([&] { end(outcome, error, cell.name); });
     if (cell.timed)
         module_.attr("note_time")(std::chrono::duration<double>(Clock::now() - begin).count());
     take_timings(outcome);

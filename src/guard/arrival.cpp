@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <ctime>
 #include <map>
 
+#include "base/nap.h"
 #include "base/picture.h"
 #include "base/rank_set.h"
 #include "guard/call.h"
@@ -53,8 +53,9 @@ struct Description {
     int op = -1;
     int root = no_root;
     std::int64_t bytes = no_bytes;
+    bool operator==(const Description&) const = default;
 
-    /// @param others tells which of the details differ
+    /// Names the details in which it differs from another.
     std::string text(const Description& other) const {
         std::string all = call.data();
         if (call != other.call) return all;
@@ -91,15 +92,10 @@ std::string compare(const Context& context, const Description& mine) {
     PMPI_Allgather(&mine, size, MPI_BYTE, all.data(), size, MPI_BYTE, context.shadow);
     std::map<std::string, RankSet> callers;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        // Against the first one that differs from it.
-        const Description* other = &all[i];
-        for (const Description& d : all)
-            if (d.text(all[i]) != all[i].text(d) ||
-                std::strcmp(d.call.data(), all[i].call.data()) != 0) {
-                other = &d;
-                break;
-            }
-        callers[all[i].text(*other)].insert(RankSet::single(context.members[i]));
+        auto other =
+            std::find_if(all.begin(), all.end(), [&](const Description& d) { return d != all[i]; });
+        const Description& compared = other == all.end() ? all[i] : *other;
+        callers[all[i].text(compared)].insert(RankSet::single(context.members[i]));
     }
     std::vector<std::pair<RankSet, std::string>> sorted;
     sorted.reserve(callers.size());
@@ -119,8 +115,7 @@ std::string compare(const Context& context, const Description& mine) {
 bool give_up_arrival() {
     if (state().give_up) return true;
     if (this_thread().is_main) state().main_parked = true;
-    timespec time{.tv_sec = 0, .tv_nsec = 100'000};
-    ::nanosleep(&time, nullptr);
+    nap(std::chrono::microseconds(100));
     return false;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/nap.h"
 #include "base/picture.h"
 #include "guard/profile.h"
 #include "guard/recovery.h"
@@ -66,6 +67,13 @@ int Call::refused_now() const {
     if (!all.refusing) return MPI_SUCCESS;
     all.calls_failed = true;
     return all.broken_off;
+}
+
+Need Call::need(Need::Kind kind, int peer, int tag) const {
+    return {.kind = kind,
+            .comm = context_->id,
+            .peer = context_->world_rank(peer),
+            .tag = tag == MPI_ANY_TAG ? any_tag : tag};
 }
 
 void Call::note_bytes(std::int64_t bytes, int destination) const {
@@ -138,8 +146,7 @@ int park() {
             state().main_parked = true;
             if (state().go) recover();
         }
-        timespec time{.tv_sec = 0, .tv_nsec = 200'000};
-        ::nanosleep(&time, nullptr);
+        nap(std::chrono::microseconds(200));
     }
     thread.parked = false;
     return state().broken_off;

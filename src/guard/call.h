@@ -69,6 +69,12 @@ class Call {
         note_use(*context_);
         return context_->real;
     }
+    /// Under no guard, in this cell or on this communicator, or to nobody.
+    bool goes_straight(int peer) const {
+        return context_ == nullptr || !guarded() || peer == MPI_PROC_NULL;
+    }
+    /// That this call needs something of a rank of `real`.
+    Need need(Need::Kind kind, int peer, int tag) const;
     /// For mpiprof: this call sends so many bytes, to that rank of the communicator or to several.
     void sends(std::int64_t bytes, int destination = MPI_PROC_NULL) const {
         if (profiling()) note_bytes(bytes, destination);

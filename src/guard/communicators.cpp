@@ -32,15 +32,7 @@ int end(Call& call, MPI_Comm* comm, Native* native) {
 
 /// Ranks of a group by their place in a context's shadow; empty if this rank is not among them.
 std::vector<int> places(const Context& context, MPI_Group group) {
-    MPI_Group all = MPI_GROUP_NULL;
-    PMPI_Comm_group(context.shadow, &all);
-    int size = 0;
-    PMPI_Group_size(group, &size);
-    std::vector<int> own(static_cast<std::size_t>(size));
-    std::vector<int> found(own.size());
-    for (int i = 0; i < size; ++i) own[static_cast<std::size_t>(i)] = i;
-    PMPI_Group_translate_ranks(group, size, own.data(), all, found.data());
-    PMPI_Group_free(&all);
+    std::vector<int> found = ranks_in(context.shadow, group);
     bool mine = std::find(found.begin(), found.end(), context.rank) != found.end();
     bool good = std::find(found.begin(), found.end(), MPI_UNDEFINED) == found.end();
     return mine && good ? found : std::vector<int>();

@@ -37,16 +37,6 @@ class Statuses {
     boost::container::small_vector<MPI_Status, 8> own_;
 };
 
-class OneStatus {
-  public:
-    explicit OneStatus(MPI_Status* wanted) : wanted_(wanted) {}
-    MPI_Status* get() { return wanted_ == MPI_STATUS_IGNORE ? &own_ : wanted_; }
-
-  private:
-    MPI_Status* wanted_;
-    MPI_Status own_{};
-};
-
 void describe(Waiting& waiting, std::span<const MPI_Request> requests, bool any) {
     auto lock = bookkeeping();
     waiting.any = any;
@@ -59,15 +49,14 @@ void describe(Waiting& waiting, std::span<const MPI_Request> requests, bool any)
     }
 }
 
-int broken_off(std::span<MPI_Request> requests) {
-    int error = park();
-    for (MPI_Request& request : requests) drop_lost(&request);
-    return error;
-}
-
 int refuse_lost(std::span<MPI_Request> requests) {
     for (MPI_Request& request : requests) drop_lost(&request);
     return state().broken_off;
+}
+
+int broken_off(std::span<MPI_Request> requests) {
+    park();
+    return refuse_lost(requests);
 }
 
 /// Completes one request if it is done.
@@ -79,11 +68,26 @@ int test(MPI_Request* request, int* done, MPI_Status* status) {
     return error;
 }
 
-/// After a call that completes some: brings the books up to date.
-void compare(std::span<const MPI_Request> before, std::span<const int> indices,
-             std::span<const MPI_Status> statuses) {
-    for (std::size_t i = 0; i < indices.size(); ++i)
+/// Completes one of some requests if one is done.
+/// @param before their handles
+int test_any(std::span<const MPI_Request> before, int count, MPI_Request requests[], int* index,
+             int* done, MPI_Status* status) {
+    *index = MPI_UNDEFINED;
+    *done = 0;
+    int error = PMPI_Testany(count, requests, index, done, status);
+    if ((*done != 0 || error != MPI_SUCCESS) && *index != MPI_UNDEFINED && *index >= 0)
+        request_completed(before[static_cast<std::size_t>(*index)], *status);
+    return error;
+}
+
+/// Completes those of some requests that are done.
+int test_some(std::span<const MPI_Request> before, int count, MPI_Request requests[],
+              int* done_count, int indices[], MPI_Status statuses[]) {
+    *done_count = 0;
+    int error = PMPI_Testsome(count, requests, done_count, indices, statuses);
+    for (int i = 0; i < *done_count; ++i)
         request_completed(before[static_cast<std::size_t>(indices[i])], statuses[i]);
+    return error;
 }
 
 template <typename Look>
@@ -98,10 +102,6 @@ int wait_for_some(Call& call, std::span<MPI_Request> requests, Look&& look) {
             return broken_off(requests);
     }
 }
-
-}  // namespace
-
-namespace {
 
 /// The work of MPI_Waitall, request by request: so a picture of this rank shows which are open.
 class WaitForAll {
@@ -201,13 +201,10 @@ int MPI_Waitany(int count, MPI_Request requests[], int* index, MPI_Status* statu
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     const std::vector<MPI_Request> before = copy(count, requests);
     OneStatus result(status);
-    *index = MPI_UNDEFINED;
     return wait_for_some(call, span(count, requests), [&](bool* done) {
         int flag = 0;
-        int error = PMPI_Testany(count, requests, index, &flag, result.get());
+        int error = test_any(before, count, requests, index, &flag, result.get());
         *done = flag != 0;
-        if ((*done || error != MPI_SUCCESS) && *index != MPI_UNDEFINED && *index >= 0)
-            request_completed(before[static_cast<std::size_t>(*index)], *result.get());
         return error;
     });
 }
@@ -218,13 +215,9 @@ int MPI_Waitsome(int count, MPI_Request requests[], int* done_count, int indices
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     const std::vector<MPI_Request> before = copy(count, requests);
     Statuses results(count, statuses);
-    *done_count = 0;
     return wait_for_some(call, span(count, requests), [&](bool* done) {
-        int error = PMPI_Testsome(count, requests, done_count, indices, results.data());
+        int error = test_some(before, count, requests, done_count, indices, results.data());
         *done = *done_count != 0;  // or MPI_UNDEFINED
-        if (*done_count > 0)
-            compare(before, {indices, static_cast<std::size_t>(*done_count)},
-                    {results.data(), static_cast<std::size_t>(*done_count)});
         return error;
     });
 }
@@ -256,13 +249,7 @@ int MPI_Testany(int count, MPI_Request requests[], int* index, int* flag, MPI_St
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
     const std::vector<MPI_Request> before = copy(count, requests);
-    OneStatus result(status);
-    *index = MPI_UNDEFINED;
-    *flag = 0;
-    int error = PMPI_Testany(count, requests, index, flag, result.get());
-    if (*flag != 0 && *index != MPI_UNDEFINED)
-        request_completed(before[static_cast<std::size_t>(*index)], *result.get());
-    return error;
+    return test_any(before, count, requests, index, flag, OneStatus(status).get());
 }
 
 int MPI_Testsome(int count, MPI_Request requests[], int* done_count, int indices[],
@@ -272,13 +259,8 @@ int MPI_Testsome(int count, MPI_Request requests[], int* done_count, int indices
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
     const std::vector<MPI_Request> before = copy(count, requests);
-    Statuses results(count, statuses);
-    *done_count = 0;
-    int error = PMPI_Testsome(count, requests, done_count, indices, results.data());
-    if (*done_count > 0)
-        compare(before, {indices, static_cast<std::size_t>(*done_count)},
-                {results.data(), static_cast<std::size_t>(*done_count)});
-    return error;
+    return test_some(before, count, requests, done_count, indices,
+                     Statuses(count, statuses).data());
 }
 
 int MPI_Request_free(MPI_Request* request) {

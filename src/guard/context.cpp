@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <numeric>
 
 #include "base/picture.h"
 #include "base/rank_set.h"
@@ -64,26 +65,13 @@ std::shared_ptr<Context> remove(Context& context) {
     return kept;
 }
 
-/// World ranks of a group; empty if one is from outside this world.
-std::vector<int> world_ranks(MPI_Group group) {
-    MPI_Group world = MPI_GROUP_NULL;
-    PMPI_Comm_group(MPI_COMM_WORLD, &world);
-    int size = 0;
-    PMPI_Group_size(group, &size);
-    std::vector<int> own(static_cast<std::size_t>(size));
-    std::vector<int> ranks(own.size());
-    for (int i = 0; i < size; ++i) own[static_cast<std::size_t>(i)] = i;
-    PMPI_Group_translate_ranks(group, size, own.data(), world, ranks.data());
-    PMPI_Group_free(&world);
-    if (std::find(ranks.begin(), ranks.end(), MPI_UNDEFINED) != ranks.end()) ranks.clear();
-    return ranks;
-}
-
+/// World ranks; empty if one is from outside this world.
 std::vector<int> group_of(MPI_Comm comm, bool remote) {
     MPI_Group group = MPI_GROUP_NULL;
     remote ? PMPI_Comm_remote_group(comm, &group) : PMPI_Comm_group(comm, &group);
-    std::vector<int> ranks = world_ranks(group);
+    std::vector<int> ranks = ranks_in(MPI_COMM_WORLD, group);
     PMPI_Group_free(&group);
+    if (std::find(ranks.begin(), ranks.end(), MPI_UNDEFINED) != ranks.end()) ranks.clear();
     return ranks;
 }
 
@@ -212,6 +200,19 @@ std::shared_ptr<Context> make(Kind kind, MPI_Comm handle, std::string made_by) {
 }
 
 }  // namespace
+
+std::vector<int> ranks_in(MPI_Comm comm, MPI_Group group) {
+    MPI_Group all = MPI_GROUP_NULL;
+    PMPI_Comm_group(comm, &all);
+    int size = 0;
+    PMPI_Group_size(group, &size);
+    std::vector<int> own(static_cast<std::size_t>(size));
+    std::iota(own.begin(), own.end(), 0);
+    std::vector<int> ranks(own.size());
+    PMPI_Group_translate_ranks(group, size, own.data(), all, ranks.data());
+    PMPI_Group_free(&all);
+    return ranks;
+}
 
 int Context::world_rank(int peer) const {
     if (peer < 0 || peer >= static_cast<int>(peers.size())) return any_rank;

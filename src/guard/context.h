@@ -67,6 +67,9 @@ void release(Context& context);
 /// Forgets a revoked one without freeing anything: its calls go to the library, which refuses them.
 void forget(Context& context);
 
+/// The ranks of a group's members in a communicator; MPI_UNDEFINED for those that are not in it.
+std::vector<int> ranks_in(MPI_Comm comm, MPI_Group group);
+
 /// All contexts, in the order of their ids, which is the same on all ranks.
 std::vector<std::shared_ptr<Context>> all_contexts();
 

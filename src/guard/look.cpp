@@ -24,10 +24,10 @@ void refresh_requests() {
     }
     for (MPI_Request handle : open) {
         int done = 0;
-        int cancelled = 0;
+        bool counts = false;
         MPI_Status status;
         PMPI_Request_get_status(handle, &done, &status);
-        if (done != 0) PMPI_Test_cancelled(&status, &cancelled);
+        if (done != 0) counts = status.MPI_SOURCE >= 0 && !was_cancelled(status);
         auto lock = bookkeeping();
         auto found = state().requests.find(handle);
         if (found == state().requests.end()) continue;
@@ -36,9 +36,7 @@ void refresh_requests() {
         if (done == 0) continue;
         request.arrived = true;
         ++state().events;
-        if (cancelled == 0 && status.MPI_SOURCE >= 0)
-            request.context->received.add(request.context->world_rank(status.MPI_SOURCE),
-                                          tag_bucket(status.MPI_TAG));
+        if (counts) add_received(*request.context, status);
     }
 }
 

@@ -1,8 +1,8 @@
 #include "guard/patience.h"
 
 #include <algorithm>
-#include <ctime>
 
+#include "base/nap.h"
 #include "guard/profile.h"
 
 namespace mpirepl::guard {
@@ -20,12 +20,6 @@ constexpr auto shortest_nap = 20us;
 constexpr auto urgent_nap = 50us;  // and at most this while data flows
 constexpr auto longest_nap = 1ms;
 constexpr auto known_after = 10ms;
-
-void nap(Clock::duration duration) {
-    auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-    timespec time{.tv_sec = 0, .tv_nsec = ns};
-    ::nanosleep(&time, nullptr);
-}
 
 }  // namespace
 

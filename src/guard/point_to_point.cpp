@@ -1,6 +1,8 @@
 // Messages. A blocking call becomes its nonblocking form and a wait that can be broken off.
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "base/picture.h"
@@ -29,14 +31,6 @@ std::int64_t bytes_of(const Message& message) {
     return std::max<std::int64_t>(mpirepl::guard::bytes_of(message.count, message.datatype), 0);
 }
 
-Need need(const Call& call, Need::Kind kind, int peer, int tag) {
-    Context& context = *call.context();
-    return {.kind = kind,
-            .comm = context.id,
-            .peer = context.world_rank(peer),
-            .tag = tag == MPI_ANY_TAG ? any_tag : tag};
-}
-
 /// Waits for a request that no one else knows. After a break it is left to the recovery.
 /// @param beside a send of the same call that is still open, or null: left to it, too
 /// @param bytes of that
@@ -48,7 +42,7 @@ int finish(Call& call, MPI_Request request, Need::Kind kind, const Message& mess
     Context& context = *call.context();
     Patience patience(call.thread(), call.name(), bytes_of(message) + bytes);
     while (patience.rest([&](Waiting& waiting) {
-        waiting.needs.push_back(need(call, kind, message.peer, message.tag));
+        waiting.needs.push_back(call.need(kind, message.peer, message.tag));
     })) {
         if (int error = PMPI_Test(&request, &done, status); error != MPI_SUCCESS || done != 0)
             return error;
@@ -63,11 +57,6 @@ int finish(Call& call, MPI_Request request, Need::Kind kind, const Message& mess
     return park();
 }
 
-/// Under no guard, in this cell or on this communicator, or to nobody.
-bool goes_straight(const Call& call, int peer) {
-    return call.context() == nullptr || !call.guarded() || peer == MPI_PROC_NULL;
-}
-
 int start_send(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {
     MPI_Comm real = call.real();
     if (profiling()) call.sends(bytes_of(m), m.peer);
@@ -80,7 +69,7 @@ int start_send(Call& call, NativeIsend* native, const Message& m, MPI_Request* r
 
 int send(Call& call, NativeSend* native, NativeIsend* nonblocking, const Message& m) {
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    if (goes_straight(call, m.peer)) {
+    if (call.goes_straight(m.peer)) {
         if (call.context() != nullptr) count_sent(*call.context(), m.peer, m.tag);
         return native(m.buffer, m.count, m.datatype, m.peer, m.tag, call.real());
     }
@@ -89,86 +78,68 @@ int send(Call& call, NativeSend* native, NativeIsend* nonblocking, const Message
     return finish(call, request, Need::Kind::send, m, MPI_STATUS_IGNORE);
 }
 
+/// Whether messages with that partner are in the books.
+bool is_booked(const Call& call, int peer) {
+    return call.context() != nullptr && peer != MPI_PROC_NULL;
+}
+
+Request described(const Call& call, Request::Kind kind, const Message& m) {
+    return {.kind = kind,
+            .context = call.context()->shared_from_this(),
+            .peer = m.peer,
+            .tag = m.tag,
+            .bytes = bytes_of(m)};
+}
+
 int isend(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = start_send(call, native, m, request);
-    if (error == MPI_SUCCESS && call.context() != nullptr && m.peer != MPI_PROC_NULL &&
-        !is_done(*request))
-        note_request(*request, {.kind = Request::Kind::send,
-                                .context = call.context()->shared_from_this(),
-                                .peer = m.peer,
-                                .tag = m.tag,
-                                .bytes = bytes_of(m)});
+    if (error == MPI_SUCCESS && is_booked(call, m.peer) && !is_done(*request))
+        note_request(*request, described(call, Request::Kind::send, m));
+    return error;
+}
+
+/// Makes a persistent request.
+/// @param make the native call
+int init(Call& call, Request::Kind kind, const Message& m,
+         const std::function<int(MPI_Comm, MPI_Request*)>& make, MPI_Request* request) {
+    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    int error = make(call.real(), request);
+    if (error != MPI_SUCCESS || !is_booked(call, m.peer)) return error;
+    Request inactive = described(call, kind, m);
+    inactive.persistent = true;
+    inactive.make = make;
+    inactive.active = false;
+    note_request(*request, std::move(inactive));
     return error;
 }
 
 int send_init(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
     auto make = [native, m](MPI_Comm comm, MPI_Request* made) {
         return native(m.buffer, m.count, m.datatype, m.peer, m.tag, comm, made);
     };
-    int error = make(call.real(), request);
-    if (error == MPI_SUCCESS && call.context() != nullptr && m.peer != MPI_PROC_NULL)
-        note_request(*request, {.kind = Request::Kind::send,
-                                .context = call.context()->shared_from_this(),
-                                .peer = m.peer,
-                                .tag = m.tag,
-                                .bytes = bytes_of(m),
-                                .persistent = true,
-                                .make = make,
-                                .active = false});
-    return error;
+    return init(call, Request::Kind::send, m, make, request);
 }
 
 int finish_receive(Call& call, MPI_Request request, const Message& m, MPI_Status* status,
                    MPI_Request beside = MPI_REQUEST_NULL, std::int64_t bytes = 0) {
-    MPI_Status own;
-    if (status == MPI_STATUS_IGNORE) status = &own;
-    int error = finish(call, request, Need::Kind::receive, m, status, beside, bytes);
+    OneStatus result(status);
+    int error = finish(call, request, Need::Kind::receive, m, result.get(), beside, bytes);
     if (error != state().broken_off && m.peer != MPI_PROC_NULL)
-        count_received(*call.context(), *status);
+        count_received(*call.context(), *result);
     return error;
 }
 
 int receive(Call& call, const Message& m, MPI_Status* status) {
     void* buffer = const_cast<void*>(m.buffer);
-    if (!goes_straight(call, m.peer)) {
+    if (!call.goes_straight(m.peer)) {
         MPI_Request request = MPI_REQUEST_NULL;
         int error = PMPI_Irecv(buffer, m.count, m.datatype, m.peer, m.tag, call.real(), &request);
         return error != MPI_SUCCESS ? error : finish_receive(call, request, m, status);
     }
-    MPI_Status own;
-    if (status == MPI_STATUS_IGNORE) status = &own;
-    int error = PMPI_Recv(buffer, m.count, m.datatype, m.peer, m.tag, call.real(), status);
-    if (call.context() != nullptr && m.peer != MPI_PROC_NULL)
-        count_received(*call.context(), *status);
-    return error;
-}
-
-void note_receive(Call& call, MPI_Request request, const Message& m) {
-    if (call.context() == nullptr || m.peer == MPI_PROC_NULL) return;
-    note_request(request, {.kind = Request::Kind::receive,
-                           .context = call.context()->shared_from_this(),
-                           .peer = m.peer,
-                           .tag = m.tag,
-                           .bytes = bytes_of(m)});
-}
-
-int receive_init(Call& call, const Message& m, MPI_Request* request) {
-    auto make = [m](MPI_Comm comm, MPI_Request* made) {
-        return PMPI_Recv_init(const_cast<void*>(m.buffer), m.count, m.datatype, m.peer, m.tag, comm,
-                              made);
-    };
-    int error = make(call.real(), request);
-    if (error == MPI_SUCCESS && call.context() != nullptr && m.peer != MPI_PROC_NULL)
-        note_request(*request, {.kind = Request::Kind::receive,
-                                .context = call.context()->shared_from_this(),
-                                .peer = m.peer,
-                                .tag = m.tag,
-                                .bytes = bytes_of(m),
-                                .persistent = true,
-                                .make = make,
-                                .active = false});
+    OneStatus result(status);
+    int error = PMPI_Recv(buffer, m.count, m.datatype, m.peer, m.tag, call.real(), result.get());
+    if (is_booked(call, m.peer)) count_received(*call.context(), *result);
     return error;
 }
 
@@ -176,13 +147,11 @@ int send_and_receive(Call& call, const Message& out, const Message& in, MPI_Stat
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     if (call.context() == nullptr || !call.guarded()) {
         if (call.context() != nullptr) count_sent(*call.context(), out.peer, out.tag);
-        MPI_Status own;
-        if (status == MPI_STATUS_IGNORE) status = &own;
+        OneStatus result(status);
         int error = PMPI_Sendrecv(out.buffer, out.count, out.datatype, out.peer, out.tag,
                                   const_cast<void*>(in.buffer), in.count, in.datatype, in.peer,
-                                  in.tag, call.real(), status);
-        if (call.context() != nullptr && in.peer != MPI_PROC_NULL)
-            count_received(*call.context(), *status);
+                                  in.tag, call.real(), result.get());
+        if (is_booked(call, in.peer)) count_received(*call.context(), *result);
         return error;
     }
     MPI_Request sending = MPI_REQUEST_NULL;
@@ -204,52 +173,6 @@ int send_and_receive(Call& call, const Message& out, const Message& in, MPI_Stat
         return received != MPI_SUCCESS ? received : sent;
     sent = finish(call, sending, Need::Kind::send, out, MPI_STATUS_IGNORE);
     return received != MPI_SUCCESS ? received : sent;
-}
-
-/// Looks for a message until there is one.
-template <typename Look>
-int probe(Call& call, int source, int tag, Look&& look) {
-    Patience patience(call.thread(), call.name());
-    while (true) {
-        int found = 0;
-        if (int error = look(&found); error != MPI_SUCCESS || found != 0) return error;
-        if (!patience.rest([&](Waiting& waiting) {
-                waiting.needs.push_back(need(call, Need::Kind::receive, source, tag));
-            }))
-            return park();
-    }
-}
-
-void note_message(const Call& call, MPI_Message message, const MPI_Status& status) {
-    if (call.context() == nullptr || message == MPI_MESSAGE_NO_PROC) return;
-    FoundMessage found{.context = call.context()->shared_from_this(), .status = status};
-    PMPI_Get_elements_x(&status, MPI_BYTE, &found.bytes);
-    auto lock = bookkeeping();
-    state().dropped_messages.erase(message);  // the library uses handles again
-    state().messages.insert_or_assign(message, std::move(found));
-}
-
-/// A recovery has dropped it: there is nothing behind the handle any more.
-bool was_dropped(MPI_Message* message) {
-    auto lock = bookkeeping();
-    if (state().dropped_messages.erase(*message) == 0) return false;
-    *message = MPI_MESSAGE_NULL;
-    return true;
-}
-
-/// The receive of a message that has been found; without a context: it is not known.
-Request receive_of(MPI_Message message) {
-    auto lock = bookkeeping();
-    auto found = state().messages.find(message);
-    if (found == state().messages.end()) return {};
-    const MPI_Status& status = found->second.status;
-    Request request{.kind = Request::Kind::receive,
-                    .context = found->second.context,
-                    .peer = status.MPI_SOURCE,
-                    .tag = status.MPI_TAG,
-                    .bytes = found->second.bytes};
-    state().messages.erase(found);
-    return request;
 }
 
 /// One receive or send of a persistent request begins.
@@ -335,70 +258,6 @@ int MPI_Sendrecv_replace(void* buf, int count, MPI_Datatype type, int dest, int 
                             {buf, count, type, source, in_tag}, status);
 }
 
-int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status* status) {
-    Call call("MPI_Probe", comm);
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    if (goes_straight(call, source)) return PMPI_Probe(source, tag, call.real(), status);
-    return probe(call, source, tag,
-                 [&](int* found) { return PMPI_Iprobe(source, tag, call.real(), found, status); });
-}
-
-int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message* message, MPI_Status* status) {
-    Call call("MPI_Mprobe", comm);
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    MPI_Status own;
-    if (status == MPI_STATUS_IGNORE) status = &own;
-    int error = goes_straight(call, source)
-                    ? PMPI_Mprobe(source, tag, call.real(), message, status)
-                    : probe(call, source, tag, [&](int* found) {
-                          return PMPI_Improbe(source, tag, call.real(), found, message, status);
-                      });
-    if (error == MPI_SUCCESS) note_message(call, *message, *status);
-    return error;
-}
-
-int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* flag, MPI_Status* status) {
-    Call call("MPI_Iprobe", comm);
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    return PMPI_Iprobe(source, tag, call.real(), flag, status);
-}
-
-int MPI_Improbe(int source, int tag, MPI_Comm comm, int* flag, MPI_Message* message,
-                MPI_Status* status) {
-    Call call("MPI_Improbe", comm);
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    MPI_Status own;
-    if (status == MPI_STATUS_IGNORE) status = &own;
-    int error = PMPI_Improbe(source, tag, call.real(), flag, message, status);
-    if (error == MPI_SUCCESS && *flag != 0) note_message(call, *message, *status);
-    return error;
-}
-
-int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message,
-               MPI_Request* request) {
-    Call call("MPI_Imrecv");
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    if (was_dropped(message)) return state().broken_off;
-    Request receive = receive_of(*message);
-    int error = PMPI_Imrecv(buf, count, type, message, request);
-    if (error == MPI_SUCCESS && receive.context != nullptr)
-        note_request(*request, std::move(receive));
-    return error;
-}
-
-int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message, MPI_Status* status) {
-    Call call("MPI_Mrecv");
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    if (was_dropped(message)) return state().broken_off;
-    Request receive = receive_of(*message);
-    if (receive.context == nullptr) return PMPI_Mrecv(buf, count, type, message, status);
-    MPI_Request request = MPI_REQUEST_NULL;
-    if (int error = PMPI_Imrecv(buf, count, type, message, &request); error != MPI_SUCCESS)
-        return error;
-    note_request(request, std::move(receive));
-    return wait_for_all(call, 1, &request, status);
-}
-
 int MPI_Isend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
               MPI_Request* request) {
     Call call("MPI_Isend", comm);
@@ -428,7 +287,9 @@ int MPI_Irecv(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_
     Call call("MPI_Irecv", comm);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = PMPI_Irecv(buf, count, type, source, tag, call.real(), request);
-    if (error == MPI_SUCCESS) note_receive(call, *request, {buf, count, type, source, tag});
+    if (error == MPI_SUCCESS && is_booked(call, source))
+        note_request(*request,
+                     described(call, Request::Kind::receive, {buf, count, type, source, tag}));
     return error;
 }
 
@@ -459,8 +320,10 @@ int MPI_Bsend_init(const void* buf, int count, MPI_Datatype type, int dest, int 
 int MPI_Recv_init(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
                   MPI_Request* request) {
     Call call("MPI_Recv_init", comm);
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    return receive_init(call, {buf, count, type, source, tag}, request);
+    auto make = [=](MPI_Comm real, MPI_Request* made) {
+        return PMPI_Recv_init(buf, count, type, source, tag, real, made);
+    };
+    return init(call, Request::Kind::receive, {buf, count, type, source, tag}, make, request);
 }
 
 int MPI_Start(MPI_Request* request) {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <limits>
 #include <numeric>
 #include <vector>
 
+#include "base/nap.h"
 #include "base/picture.h"
 #include "guard/call.h"
 #include "guard/state.h"
@@ -26,10 +26,7 @@ void wait_for_threads() {
         return std::any_of(state().threads.begin(), state().threads.end(),
                            [](const Thread* t) { return t->waits > 0 && !t->parked; });
     };
-    while (busy()) {
-        timespec time{.tv_sec = 0, .tv_nsec = 100'000};
-        ::nanosleep(&time, nullptr);
-    }
+    while (busy()) nap(100us);
 }
 
 /// The numbers of the communicators that the cell has used on any rank, ascending.
@@ -220,10 +217,8 @@ class Recovery {
         return open;
     }
 
-    void count_unless_cancelled(Context& context, const MPI_Status& status) {
-        int cancelled = 0;
-        PMPI_Test_cancelled(&status, &cancelled);
-        if (cancelled == 0) count_received(context, status);
+    static void count_unless_cancelled(Context& context, const MPI_Status& status) {
+        if (!was_cancelled(status)) count_received(context, status);
     }
 
     /// Adds up what is pending, and how patient the ranks still are: so that all decide the same.

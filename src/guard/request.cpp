@@ -15,17 +15,6 @@ Request* find(MPI_Request handle) {
     return it == state().requests.end() ? nullptr : &it->second;
 }
 
-void add_received(Context& context, const MPI_Status& status) {
-    if (status.MPI_SOURCE == MPI_PROC_NULL) return;
-    context.received.add(context.world_rank(status.MPI_SOURCE), tag_bucket(status.MPI_TAG));
-}
-
-bool was_cancelled(const MPI_Status& status) {
-    int cancelled = 0;
-    PMPI_Test_cancelled(&status, &cancelled);
-    return cancelled != 0;
-}
-
 }  // namespace
 
 void note_request(MPI_Request handle, Request&& request) {
@@ -38,6 +27,17 @@ bool is_done(MPI_Request handle) {
     int done = 0;
     PMPI_Request_get_status(handle, &done, MPI_STATUS_IGNORE);
     return done != 0;
+}
+
+void add_received(Context& context, const MPI_Status& status) {
+    if (status.MPI_SOURCE == MPI_PROC_NULL) return;
+    context.received.add(context.world_rank(status.MPI_SOURCE), tag_bucket(status.MPI_TAG));
+}
+
+bool was_cancelled(const MPI_Status& status) {
+    int cancelled = 0;
+    PMPI_Test_cancelled(&status, &cancelled);
+    return cancelled != 0;
 }
 
 void count_received(Context& context, const MPI_Status& status) {

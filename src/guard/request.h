@@ -13,6 +13,18 @@
 
 namespace mpirepl::guard {
 
+/// The status of a call, whether user code wants it or not.
+class OneStatus {
+  public:
+    explicit OneStatus(MPI_Status* wanted) : wanted_(wanted) {}
+    MPI_Status* get() { return wanted_ == MPI_STATUS_IGNORE ? &own_ : wanted_; }
+    MPI_Status& operator*() { return *get(); }
+
+  private:
+    MPI_Status* wanted_;
+    MPI_Status own_{};
+};
+
 /// A nonblocking or persistent operation of user code that has not been completed.
 struct Request {
     enum class Kind { send, receive, collective };
@@ -39,6 +51,9 @@ bool is_done(MPI_Request handle);
 
 /// A receive has ended with this status: counts the message.
 void count_received(Context& context, const MPI_Status& status);
+/// The same under bookkeeping().
+void add_received(Context& context, const MPI_Status& status);
+bool was_cancelled(const MPI_Status& status);
 /// A message is about to be sent to a rank of `real`, or after an error has not been.
 void count_sent(Context& context, int destination, int tag, bool undo = false);
 

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <mutex>
 #include <string>
@@ -79,7 +78,6 @@ struct State {
     std::atomic<bool> refusing = false;   ///< calls fail at once, until the cell ends
     std::atomic<bool> recovering =
         false;  ///< this is the guard itself calling, by way of a library
-    std::atomic<std::uint64_t> recoveries = 0;
     std::atomic<bool> main_parked = false;
     std::atomic<bool> calls_failed = false;  ///< in this cell, since it was broken off
     std::atomic<bool> go = false;            ///< all ranks are parked: recover

@@ -41,12 +41,7 @@ void Display::dispatch(Cell cell) {
 }
 
 std::optional<Display::Finished> Display::wait_finished() {
-    auto due = [this] { return finished_.has_value() || guard::breaking(); };
-    if (!agent_.work_until(due)) return std::nullopt;
-    if (guard::breaking()) {
-        guard::take_part();
-        return std::nullopt;
-    }
+    if (!wait_until([this] { return finished_.has_value(); })) return std::nullopt;
     return agent_.now([this] { return std::exchange(finished_, std::nullopt); });
 }
 

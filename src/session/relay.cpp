@@ -84,13 +84,15 @@ void Relay::tell_root(const Message& message) {
         agent_.send(0, message);
 }
 
+bool Relay::wait_until(const std::function<bool()>& done) {
+    if (!agent_.work_until([&] { return done() || guard::breaking(); })) return false;
+    if (!guard::breaking()) return true;
+    guard::take_part();
+    return false;
+}
+
 std::optional<Cell> Relay::next_cell() {
-    auto due = [this] { return !cells_.empty() || guard::breaking(); };
-    if (!agent_.work_until(due)) return std::nullopt;
-    if (guard::breaking()) {
-        guard::take_part();
-        return std::nullopt;
-    }
+    if (!wait_until([this] { return !cells_.empty(); })) return std::nullopt;
     return agent_.now([this] {
         Cell cell = std::move(cells_.front());
         cells_.pop_front();
@@ -99,9 +101,8 @@ std::optional<Cell> Relay::next_cell() {
 }
 
 void Relay::leave() {
-    auto due = [this] { return agent_.ended() || guard::breaking(); };
-    while (!agent_.work_until(due) || guard::breaking())
-        if (guard::breaking()) guard::take_part();
+    while (!wait_until([this] { return agent_.ended(); })) {
+    }
 }
 
 std::optional<BrokenCell> Relay::end_code() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,6 +54,9 @@ class Relay : public AgentListener {
     void on_failure(const std::string& what) override;
 
   protected:
+    /// For the main thread: does the agent's work until something is so, and its part of a break.
+    /// @return false when a signal or a break came first
+    bool wait_until(const std::function<bool()>& done);
     /// Text has been gathered here and may go on.
     virtual void give_on(Report&& report) = 0;
     /// Bytes of text that have left the collector, but not this rank.

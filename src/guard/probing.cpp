@@ -1,0 +1,128 @@
+// Looking for messages, and receiving those that have been found.
+
+#include <utility>
+
+#include "base/picture.h"
+#include "guard/call.h"
+#include "guard/patience.h"
+#include "guard/request.h"
+
+namespace mpirepl::guard {
+namespace {
+
+/// Looks for a message until there is one.
+template <typename Look>
+int probe(Call& call, int source, int tag, Look&& look) {
+    Patience patience(call.thread(), call.name());
+    while (true) {
+        int found = 0;
+        if (int error = look(&found); error != MPI_SUCCESS || found != 0) return error;
+        if (!patience.rest([&](Waiting& waiting) {
+                waiting.needs.push_back(call.need(Need::Kind::receive, source, tag));
+            }))
+            return park();
+    }
+}
+
+void note_message(const Call& call, MPI_Message message, const MPI_Status& status) {
+    if (call.context() == nullptr || message == MPI_MESSAGE_NO_PROC) return;
+    FoundMessage found{.context = call.context()->shared_from_this(), .status = status};
+    PMPI_Get_elements_x(&status, MPI_BYTE, &found.bytes);
+    auto lock = bookkeeping();
+    state().dropped_messages.erase(message);  // the library uses handles again
+    state().messages.insert_or_assign(message, std::move(found));
+}
+
+/// A recovery has dropped it: there is nothing behind the handle any more.
+bool was_dropped(MPI_Message* message) {
+    auto lock = bookkeeping();
+    if (state().dropped_messages.erase(*message) == 0) return false;
+    *message = MPI_MESSAGE_NULL;
+    return true;
+}
+
+/// The receive of a message that has been found; without a context: it is not known.
+Request receive_of(MPI_Message message) {
+    auto lock = bookkeeping();
+    auto found = state().messages.find(message);
+    if (found == state().messages.end()) return {};
+    const MPI_Status& status = found->second.status;
+    Request request{.kind = Request::Kind::receive,
+                    .context = found->second.context,
+                    .peer = status.MPI_SOURCE,
+                    .tag = status.MPI_TAG,
+                    .bytes = found->second.bytes};
+    state().messages.erase(found);
+    return request;
+}
+
+}  // namespace
+}  // namespace mpirepl::guard
+
+using namespace mpirepl::guard;
+
+extern "C" {
+
+int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status* status) {
+    Call call("MPI_Probe", comm);
+    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    if (call.goes_straight(source)) return PMPI_Probe(source, tag, call.real(), status);
+    return probe(call, source, tag,
+                 [&](int* found) { return PMPI_Iprobe(source, tag, call.real(), found, status); });
+}
+
+int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message* message, MPI_Status* status) {
+    Call call("MPI_Mprobe", comm);
+    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    OneStatus result(status);
+    int error =
+        call.goes_straight(source)
+            ? PMPI_Mprobe(source, tag, call.real(), message, result.get())
+            : probe(call, source, tag, [&](int* found) {
+                  return PMPI_Improbe(source, tag, call.real(), found, message, result.get());
+              });
+    if (error == MPI_SUCCESS) note_message(call, *message, *result);
+    return error;
+}
+
+int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* flag, MPI_Status* status) {
+    Call call("MPI_Iprobe", comm);
+    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    return PMPI_Iprobe(source, tag, call.real(), flag, status);
+}
+
+int MPI_Improbe(int source, int tag, MPI_Comm comm, int* flag, MPI_Message* message,
+                MPI_Status* status) {
+    Call call("MPI_Improbe", comm);
+    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    OneStatus result(status);
+    int error = PMPI_Improbe(source, tag, call.real(), flag, message, result.get());
+    if (error == MPI_SUCCESS && *flag != 0) note_message(call, *message, *result);
+    return error;
+}
+
+int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message,
+               MPI_Request* request) {
+    Call call("MPI_Imrecv");
+    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    if (was_dropped(message)) return state().broken_off;
+    Request receive = receive_of(*message);
+    int error = PMPI_Imrecv(buf, count, type, message, request);
+    if (error == MPI_SUCCESS && receive.context != nullptr)
+        note_request(*request, std::move(receive));
+    return error;
+}
+
+int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message, MPI_Status* status) {
+    Call call("MPI_Mrecv");
+    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    if (was_dropped(message)) return state().broken_off;
+    Request receive = receive_of(*message);
+    if (receive.context == nullptr) return PMPI_Mrecv(buf, count, type, message, status);
+    MPI_Request request = MPI_REQUEST_NULL;
+    if (int error = PMPI_Imrecv(buf, count, type, message, &request); error != MPI_SUCCESS)
+        return error;
+    note_request(request, std::move(receive));
+    return wait_for_all(call, 1, &request, status);
+}
+}
