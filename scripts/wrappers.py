@@ -28,6 +28,7 @@ HEAD = """\
 #include <utility>
 
 #include "guard/call.h"
+#include "guard/large_count.h"
 #include "guard/wrappers.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -240,6 +241,17 @@ def forwarded(function: Function, entry: Entry) -> str:
     counts = [p.name for p in function.parameters if p.type == "MPI_Count"]
     fit = " && ".join(f"std::in_range<int>({count})" for count in counts)
     small = function.call(entry.name, {count: f"static_cast<int>({count})" for count in counts})
+    if "replace" not in entry.name:  # that packs its data, and their bytes are an int
+        types = [count.replace("count", "type") for count in counts]
+        types = [function["datatype" if name == "type" else name].name for name in types]
+        ones = {count: "1" for count in counts}
+        ones |= {name: f"{name}_as_one.datatype()" for name in types}
+        body = [
+            f"if ({fit}) return {small};",
+            *(f"const AsOne {t}_as_one({c}, {t});" for c, t in zip(counts, types, strict=True)),
+            f"return {function.call(entry.name, ones)};",
+        ]
+        return definition(function, body)
     handle = function.handle()
     over = f", {FINDERS[handle.type].format(handle.name)}" if handle else ""
     body = [

@@ -26,6 +26,11 @@ SEND = """
 int MPI_Send_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest,
                int tag, MPI_Comm comm) __attribute__((deprecated("old; use another(x)")));
 """
+SENDRECV = """
+int MPI_Sendrecv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, int dest,
+                   int sendtag, void *recvbuf, MPI_Count recvcount, MPI_Datatype recvtype,
+                   int source, int recvtag, MPI_Comm comm, MPI_Status *status);
+"""
 
 
 def generate(header: str, listed: str = LIST) -> str:
@@ -81,10 +86,15 @@ class Generated(unittest.TestCase):
         self.assertIn('{"MPI_Allreduce_c", reinterpret_cast<void*>(&MPI_Allreduce_c)},', text)
 
     def test_large_counts_of_what_is_written(self):
-        """They go to the small ones where they can."""
+        """They go to the small ones, with one element of a large type where the count is large."""
         text = generate(SEND)
         self.assertIn("return MPI_Send(buf, static_cast<int>(count), datatype", text)
-        self.assertIn("return PMPI_Send_c(buf, count, datatype, dest, tag, call.real());", text)
+        self.assertIn("const AsOne datatype_as_one(count, datatype);", text)
+        self.assertIn("return MPI_Send(buf, 1, datatype_as_one.datatype(), dest, tag, comm);", text)
+        text = generate(SENDRECV)
+        self.assertIn("(sendbuf, 1, sendtype_as_one.datatype(), dest, sendtag, recvbuf, 1", text)
+        text = generate(SENDRECV.replace("recv_c", "recv_replace_c").replace("sendbuf", "buf"))
+        self.assertIn("return PMPI_Sendrecv_replace_c(", text)
 
     def test_creating_calls_cross_the_handle(self):
         """Not the communicator that the user's messages cross."""
