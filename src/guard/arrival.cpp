@@ -16,11 +16,10 @@
 #include "base/rank_set.h"
 #include "guard/call.h"
 #include "guard/patience.h"
+#include "guard/request.h"
 
 namespace mpirepl::guard {
 namespace {
-
-constexpr int arrival_tag = 1;
 
 struct NamedOp {
     MPI_Op op;
@@ -119,6 +118,14 @@ bool give_up_arrival() {
     return false;
 }
 
+/// Ends a receive, unless its message has come at the last moment.
+bool cancelled(MPI_Request request) {
+    MPI_Status status;
+    PMPI_Cancel(&request);
+    PMPI_Wait(&request, &status);
+    return was_cancelled(status);
+}
+
 }  // namespace
 
 void note_mismatch(const char* call, const std::string& comm, const std::string& text) {
@@ -127,50 +134,36 @@ void note_mismatch(const char* call, const std::string& comm, const std::string&
     state().refusing = state().calls_failed = true;
 }
 
-Round::Round(Context& the_context, int to, int from, int tag)
-    : context_(the_context), to_(to), from_(from), tag_(tag) {}
-
-bool Round::run(Patience& patience, std::uint64_t number, std::array<std::uint64_t, 2>& known) {
-    std::array<std::uint64_t, 2> heard{};
-    int from_rank = context_.members[static_cast<std::size_t>(from_)];
-    int to_rank = context_.members[static_cast<std::size_t>(to_)];
-    {
-        auto lock = bookkeeping();
-        context_.arrivals_sent.add(to_rank, 0);
-    }
+bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t number,
+                std::array<std::uint64_t, 2>& known) {
+    ++link.sent;
     // 16 bytes: eager. First of all, since another rank may be waiting for it.
-    PMPI_Send(known.data(), 2, MPI_UINT64_T, to_, tag_, context_.shadow);
+    PMPI_Send(known.data(), 2, MPI_UINT64_T, link.to, link.tag, context.shadow);
+    std::array<std::uint64_t, 2> heard{};
     MPI_Request request = MPI_REQUEST_NULL;
-    PMPI_Irecv(heard.data(), 2, MPI_UINT64_T, from_, tag_, context_.shadow, &request);
+    PMPI_Irecv(heard.data(), 2, MPI_UINT64_T, link.from, link.tag, context.shadow, &request);
     int done = 0;
-    bool goes_on = true;
-    while (true) {
-        PMPI_Test(&request, &done, MPI_STATUS_IGNORE);
-        if (done != 0) break;
-        bool rested = patience.rest([&](Waiting& waiting) {
+    bool broken = false;
+    bool gives_up = false;
+    while (PMPI_Test(&request, &done, MPI_STATUS_IGNORE), done == 0 && !gives_up) {
+        broken |= !patience.rest([&](Waiting& waiting) {
             waiting.needs.push_back({.kind = Need::Kind::arrival,
-                                     .comm = context_.id,
-                                     .peer = from_rank,
+                                     .comm = context.id,
+                                     .peer = context.member(link.from),
                                      .number = number});
         });
         // Others may be past their arrival and count on this rank: it goes on until all are parked.
-        if (!rested && !(goes_on = !give_up_arrival())) break;
+        gives_up = broken && give_up_arrival();
     }
-    if (goes_on && this_thread().is_main) state().main_parked = false;
-    if (done == 0) {
-        MPI_Status status;
-        PMPI_Cancel(&request);
-        PMPI_Wait(&request, &status);
-        PMPI_Test_cancelled(&status, &done);
-        done = done != 0 ? 0 : 1;
-    }
-    if (done != 0) {
-        auto lock = bookkeeping();
-        context_.arrivals_received.add(from_rank, 0);
-    }
+    if (gives_up && done == 0)
+        done = cancelled(request) ? 0 : 1;
+    else if (broken && this_thread().is_main)
+        state().main_parked = false;
+    if (done == 0) return false;
+    ++link.received;
     known[0] = std::min(known[0], heard[0]);
     known[1] = std::max(known[1], heard[1]);
-    return goes_on;
+    return !gives_up;
 }
 
 int Call::arrive(const Signature& signature) {
@@ -178,22 +171,15 @@ int Call::arrive(const Signature& signature) {
     if (context_ == nullptr || !guarded() || state().recovering) return MPI_SUCCESS;
     Context& context = *context_;
     note_use(context);
-    int size = context.size();
-    if (size == 1) return MPI_SUCCESS;
-    std::uint64_t number = 0;
-    {
-        auto lock = bookkeeping();
-        number = ++context.arrivals;
-    }
+    if (context.rounds.empty()) return MPI_SUCCESS;  // one rank
+    std::uint64_t number = ++context.arrivals;
     // Roots and amounts differ between the groups of an intercommunicator.
     const Signature& comparable = context.inter ? Signature() : signature;
     std::uint64_t hash = hash_of(name_, comparable);
     std::array<std::uint64_t, 2> known{hash, hash};
-    for (int step = 1; step < size; step *= 2) {
+    for (Link& link : context.rounds) {
         Patience patience(thread_, name_.text);
-        Round round(context, (context.rank + step) % size, (context.rank - step + size) % size,
-                    arrival_tag);
-        if (!round.run(patience, number, known)) return park();
+        if (!pass_round(context, link, patience, number, known)) return park();
     }
     if (known[0] == known[1]) return MPI_SUCCESS;
     note_mismatch(name_.text, context.name(), compare(context, describe(name_, comparable)));

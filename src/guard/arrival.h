@@ -10,19 +10,11 @@
 namespace mpirepl::guard {
 
 /// One round of an arrival: a message to one rank of a shadow and one from another.
-class Round {
-  public:
-    Round(Context& context, int to, int from, int tag);
-    /// @param known the least and the greatest signature; takes in those that come
-    /// @return false when the wait was broken off
-    bool run(Patience& patience, std::uint64_t number, std::array<std::uint64_t, 2>& known);
-
-  private:
-    Context& context_;
-    int to_;
-    int from_;
-    int tag_;
-};
+/// @param number of the arrival; 0: not of all ranks
+/// @param known the least and the greatest signature; takes in those that come
+/// @return false when the wait was broken off
+bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t number,
+                std::array<std::uint64_t, 2>& known);
 
 /// The ranks of a communicator have called different collectives: from now on calls fail, until
 /// the cell ends.

@@ -69,10 +69,10 @@ int Call::refused_now() const {
     return all.broken_off;
 }
 
-Need Call::need(Need::Kind kind, int peer, int tag) const {
+Need need_of(const Context& context, Need::Kind kind, int peer, int tag) {
     return {.kind = kind,
-            .comm = context_->id,
-            .peer = context_->world_rank(peer),
+            .comm = context.id,
+            .peer = context.world_rank(peer),
             .tag = tag == MPI_ANY_TAG ? any_tag : tag};
 }
 
@@ -112,9 +112,9 @@ int Call::created_file(int result, MPI_File* file) {
 int Call::started(int result, MPI_Request* request) {
     if (result != MPI_SUCCESS || context_ == nullptr) return result;
     constexpr std::int64_t guessed_bytes = 16 << 20;
-    Request started{.kind = Request::Kind::collective,
-                    .context = context_->shared_from_this(),
+    Request started{.context = context_,
                     .bytes = guessed_bytes,
+                    .kind = Request::Kind::collective,
                     .can_be_cancelled = false};
     {
         auto lock = bookkeeping();
@@ -129,11 +129,9 @@ int Call::exchanges(int result, int destination, int send_tag, int source, int r
     if (result != MPI_SUCCESS || context_ == nullptr) return result;
     count_sent(*context_, destination, send_tag);
     if (source != MPI_PROC_NULL)
-        note_request(*request, {.kind = Request::Kind::receive,
-                                .context = context_->shared_from_this(),
-                                .peer = source,
-                                .tag = receive_tag,
-                                .can_be_cancelled = false});
+        note_request(
+            *request,
+            {.context = context_, .peer = source, .tag = receive_tag, .can_be_cancelled = false});
     return result;
 }
 

@@ -45,10 +45,12 @@ class Call {
         : name_(name), context_(context), thread_(this_thread()) {
         thread_.events.store(thread_.events.load(std::memory_order_relaxed) + 1,
                              std::memory_order_relaxed);
+        count_inside(1);
         if (profiling()) begun_ = Clock::now();
     }
     ~Call() {
         if (begun_ != Clock::time_point()) profile_call(Clock::now() - begun_);
+        count_inside(-1);
     }
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
@@ -73,8 +75,6 @@ class Call {
     bool goes_straight(int peer) const {
         return context_ == nullptr || !guarded() || peer == MPI_PROC_NULL;
     }
-    /// That this call needs something of a rank of `real`.
-    Need need(Need::Kind kind, int peer, int tag) const;
     /// For mpiprof: this call sends so many bytes, to that rank of the communicator or to several.
     void sends(std::int64_t bytes, int destination = MPI_PROC_NULL) const {
         if (profiling()) note_bytes(bytes, destination);
@@ -98,6 +98,10 @@ class Call {
                   MPI_Request* request);
 
   private:
+    void count_inside(int change) const {
+        thread_.inside.store(thread_.inside.load(std::memory_order_relaxed) + change,
+                             std::memory_order_release);
+    }
     int refused_now() const;
     void note_bytes(std::int64_t bytes, int destination) const;
     std::string made_by() const;
@@ -109,8 +113,8 @@ class Call {
     Clock::time_point begun_;  ///< of a profiled cell
 };
 
-/// Waits for requests, as MPI_Waitall does.
-int wait_for_all(Call& call, int count, MPI_Request requests[], MPI_Status statuses[]);
+/// That something is needed of a rank of `real`.
+Need need_of(const Context& context, Need::Kind kind, int peer, int tag);
 
 /// The end of a call whose wait has been broken off: waits until the rank has recovered, or on the
 /// main thread does that.

@@ -47,9 +47,9 @@ bool arrive_in_group(Call& call, const std::vector<int>& group, int tag) {
     auto at = [&](int i) { return group[static_cast<std::size_t>((i % size + size) % size)]; };
     for (int step = 1; step < size; step *= 2) {
         Patience patience(call.thread(), call.name());
-        Round round(context, at(me + step), at(me - step),
-                    group_tag + tag_stride * (tag % user_tags));
-        if (!round.run(patience, 0, known)) return false;
+        Link& link =
+            context.link(at(me + step), at(me - step), group_tag + tag_stride * (tag % user_tags));
+        if (!pass_round(context, link, patience, 0, known)) return false;
     }
     return true;
 }
@@ -123,9 +123,9 @@ int MPI_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int 
         note_use(*between);
         std::array<std::uint64_t, 2> known{};
         Patience patience(call.thread(), call.name());
-        Round round(*between, remote_leader, remote_leader,
-                    bridge_tag + tag_stride * (tag % user_tags));
-        if (!round.run(patience, 0, known)) return park();
+        Link& link = between->link(remote_leader, remote_leader,
+                                   bridge_tag + tag_stride * (tag % user_tags));
+        if (!pass_round(*between, link, patience, 0, known)) return park();
     }
     if (int error = call.arrive(); error != MPI_SUCCESS) return error;
     return call.created(

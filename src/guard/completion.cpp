@@ -17,23 +17,19 @@ std::span<MPI_Request> span(int count, MPI_Request* requests) {
     return {requests, static_cast<std::size_t>(count < 0 ? 0 : count)};
 }
 
-std::vector<MPI_Request> copy(int count, MPI_Request* requests) {
-    std::span<MPI_Request> all = span(count, requests);
-    return {all.begin(), all.end()};
-}
-
 /// The statuses of a call, whether user code wants them or not.
 class Statuses {
   public:
-    Statuses(int count, MPI_Status* wanted) : wanted_(wanted) {
-        if (wanted == MPI_STATUSES_IGNORE)
-            own_.resize(static_cast<std::size_t>(std::max(count, 0)));
+    Statuses(int count, MPI_Status* wanted) : all_(wanted) {
+        if (wanted != MPI_STATUSES_IGNORE) return;
+        own_.resize(static_cast<std::size_t>(std::max(count, 0)), boost::container::default_init);
+        all_ = own_.data();
     }
-    MPI_Status* data() { return own_.empty() ? wanted_ : own_.data(); }
-    MPI_Status& operator[](std::size_t i) { return data()[i]; }
+    MPI_Status* data() { return all_; }
+    MPI_Status& operator[](std::size_t i) { return all_[i]; }
 
   private:
-    MPI_Status* wanted_;
+    MPI_Status* all_;
     boost::container::small_vector<MPI_Status, 8> own_;
 };
 
@@ -42,7 +38,7 @@ void describe(Waiting& waiting, std::span<const MPI_Request> requests, bool any)
     waiting.any = any;
     for (MPI_Request request : requests) {
         if (request == MPI_REQUEST_NULL) continue;
-        if (state().requests.contains(request))
+        if (state().requests.find(request) != nullptr)
             waiting.requests.push_back(request);
         else
             waiting.unknown = true;
@@ -59,34 +55,33 @@ int broken_off(std::span<MPI_Request> requests) {
     return refuse_lost(requests);
 }
 
-/// Completes one request if it is done.
+/// Completes one of some requests if it is done.
 /// @return its error
-int test(MPI_Request* request, int* done, MPI_Status* status) {
-    MPI_Request before = *request;
+int test(UsedRequests& used, std::size_t index, MPI_Request* request, int* done,
+         MPI_Status* status) {
     int error = PMPI_Test(request, done, status);
-    if (*done != 0 || error != MPI_SUCCESS) request_completed(before, *status);
+    if (*done != 0 || error != MPI_SUCCESS) used.completed(index, *status);
     return error;
 }
 
 /// Completes one of some requests if one is done.
-/// @param before their handles
-int test_any(std::span<const MPI_Request> before, int count, MPI_Request requests[], int* index,
-             int* done, MPI_Status* status) {
+int test_any(UsedRequests& used, int count, MPI_Request requests[], int* index, int* done,
+             MPI_Status* status) {
     *index = MPI_UNDEFINED;
     *done = 0;
     int error = PMPI_Testany(count, requests, index, done, status);
     if ((*done != 0 || error != MPI_SUCCESS) && *index != MPI_UNDEFINED && *index >= 0)
-        request_completed(before[static_cast<std::size_t>(*index)], *status);
+        used.completed(static_cast<std::size_t>(*index), *status);
     return error;
 }
 
 /// Completes those of some requests that are done.
-int test_some(std::span<const MPI_Request> before, int count, MPI_Request requests[],
-              int* done_count, int indices[], MPI_Status statuses[]) {
+int test_some(UsedRequests& used, int count, MPI_Request requests[], int* done_count, int indices[],
+              MPI_Status statuses[]) {
     *done_count = 0;
     int error = PMPI_Testsome(count, requests, done_count, indices, statuses);
     for (int i = 0; i < *done_count; ++i)
-        request_completed(before[static_cast<std::size_t>(indices[i])], statuses[i]);
+        used.completed(static_cast<std::size_t>(indices[i]), statuses[i]);
     return error;
 }
 
@@ -97,78 +92,77 @@ int wait_for_some(Call& call, std::span<MPI_Request> requests, Look&& look) {
     Patience patience(call.thread(), call.name(), used.bytes());
     while (true) {
         bool done = false;
-        if (int error = look(&done); error != MPI_SUCCESS || done) return error;
+        if (int error = look(used, &done); error != MPI_SUCCESS || done) return error;
         if (!patience.rest([&](Waiting& waiting) { describe(waiting, requests, true); }))
             return broken_off(requests);
     }
 }
 
-/// The work of MPI_Waitall, request by request: so a picture of this rank shows which are open.
+/// The work of MPI_Waitall, request by request: so a picture of this rank shows which are open, and
+/// MPI_Test notices an end that it brings about, which MPI_Testall does not.
 class WaitForAll {
   public:
-    WaitForAll(std::span<MPI_Request> requests, MPI_Status* statuses)
-        : requests_(requests), results_(static_cast<int>(requests.size()), statuses) {}
+    WaitForAll(std::span<MPI_Request> requests, UsedRequests& used, MPI_Status* wanted)
+        : requests_(requests), used_(used), wanted_(wanted) {}
 
-    bool done() const { return first_open_ == requests_.size(); }
-    void look(bool at_all) {
-        if (at_all && finished_.empty()) finished_.resize(requests_.size());
-        for (std::size_t i = first_open_; i < requests_.size(); ++i) {
-            if (!finished_.empty() && finished_[i]) {
-                if (i == first_open_) ++first_open_;
-                continue;
-            }
-            if (!complete(i)) {
-                if (!at_all) return;
-                continue;
-            }
-            if (!finished_.empty()) finished_[i] = true;
-            if (i == first_open_) ++first_open_;
+    /// Completes requests up to the first open one.
+    /// @return whether that were all
+    bool look() {
+        for (; first_open_ < requests_.size(); ++first_open_) {
+            bool finished = !finished_.empty() && finished_[first_open_];
+            if (!finished && !complete(first_open_)) break;
         }
+        for (std::size_t i = first_open_ + 1; i < finished_.size(); ++i)
+            if (!finished_[i]) finished_[i] = complete(i);
+        return first_open_ == requests_.size();
+    }
+
+    /// From now on completes those after that one, too.
+    void look_at_all() {
+        finished_.resize(requests_.size());
+        look();
     }
     std::span<MPI_Request> open() const { return requests_.subspan(first_open_); }
-    int error() const {
-        if (!failed_) return MPI_SUCCESS;
-        return requests_.size() == 1 ? error_ : MPI_ERR_IN_STATUS;
-    }
+    int error() const { return error_; }
 
   private:
     bool complete(std::size_t i) {
         int done = 0;
-        int error = test(&requests_[i], &done, &results_[i]);
+        MPI_Status& status = wanted_ == MPI_STATUSES_IGNORE ? own_ : wanted_[i];
+        int error = test(used_, i, &requests_[i], &done, &status);
         if (done == 0 && error == MPI_SUCCESS) return false;
-        if (requests_.size() > 1) results_[i].MPI_ERROR = error;
-        if (error != MPI_SUCCESS && !failed_) error_ = error;
-        failed_ |= error != MPI_SUCCESS;
+        bool one = requests_.size() == 1;
+        if (!one) status.MPI_ERROR = error;
+        if (error != MPI_SUCCESS) error_ = one ? error : MPI_ERR_IN_STATUS;
         return true;
     }
 
     std::span<MPI_Request> requests_;
-    Statuses results_;
-    std::size_t first_open_ = 0;
+    UsedRequests& used_;
+    MPI_Status* wanted_;
+    MPI_Status own_{};
     std::vector<bool> finished_;  ///< out of order, once that matters
-    bool failed_ = false;
+    std::size_t first_open_ = 0;
     int error_ = MPI_SUCCESS;
 };
-
-}  // namespace
 
 int wait_for_all(Call& call, int count, MPI_Request handles[], MPI_Status statuses[]) {
     std::span<MPI_Request> requests = span(count, handles);
     UsedRequests used(requests);
     if (used.any_lost()) return refuse_lost(requests);
-    WaitForAll all(requests, statuses);
+    WaitForAll all(requests, used, statuses);
     Patience patience(call.thread(), call.name(), used.bytes());
-    while (true) {
-        all.look(patience.told());
-        if (all.done()) return all.error();
+    while (!all.look()) {
         auto tell = [&](Waiting& waiting) {
-            all.look(true);  // those that were done when they began are not in the books
+            all.look_at_all();  // those that were done when they began are not in the books
             describe(waiting, all.open(), false);
         };
         if (!patience.rest(tell)) return broken_off(requests);
     }
+    return all.error();
 }
 
+}  // namespace
 }  // namespace mpirepl::guard
 
 using namespace mpirepl::guard;
@@ -182,9 +176,8 @@ int MPI_Wait(MPI_Request* request, MPI_Status* status) {
         UsedRequests used(span(1, request));
         if (used.any_lost()) return refuse_lost(span(1, request));
         OneStatus result(status);
-        MPI_Request before = *request;
         int error = PMPI_Wait(request, result.get());
-        request_completed(before, *result.get());
+        used.completed(0, *result);
         return error;
     }
     return wait_for_all(call, 1, request, status);
@@ -199,11 +192,10 @@ int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[]) {
 int MPI_Waitany(int count, MPI_Request requests[], int* index, MPI_Status* status) {
     Call call("MPI_Waitany");
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    const std::vector<MPI_Request> before = copy(count, requests);
     OneStatus result(status);
-    return wait_for_some(call, span(count, requests), [&](bool* done) {
+    return wait_for_some(call, span(count, requests), [&](UsedRequests& used, bool* done) {
         int flag = 0;
-        int error = test_any(before, count, requests, index, &flag, result.get());
+        int error = test_any(used, count, requests, index, &flag, result.get());
         *done = flag != 0;
         return error;
     });
@@ -213,10 +205,9 @@ int MPI_Waitsome(int count, MPI_Request requests[], int* done_count, int indices
                  MPI_Status statuses[]) {
     Call call("MPI_Waitsome");
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    const std::vector<MPI_Request> before = copy(count, requests);
     Statuses results(count, statuses);
-    return wait_for_some(call, span(count, requests), [&](bool* done) {
-        int error = test_some(before, count, requests, done_count, indices, results.data());
+    return wait_for_some(call, span(count, requests), [&](UsedRequests& used, bool* done) {
+        int error = test_some(used, count, requests, done_count, indices, results.data());
         *done = *done_count != 0;  // or MPI_UNDEFINED
         return error;
     });
@@ -227,7 +218,7 @@ int MPI_Test(MPI_Request* request, int* flag, MPI_Status* status) {
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(1, request));
     if (used.any_lost()) return refuse_lost(span(1, request));
-    return test(request, flag, OneStatus(status).get());
+    return test(used, 0, request, flag, OneStatus(status).get());
 }
 
 int MPI_Testall(int count, MPI_Request requests[], int* flag, MPI_Status statuses[]) {
@@ -235,11 +226,10 @@ int MPI_Testall(int count, MPI_Request requests[], int* flag, MPI_Status statuse
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
-    const std::vector<MPI_Request> before = copy(count, requests);
     Statuses results(count, statuses);
     int error = PMPI_Testall(count, requests, flag, results.data());
-    for (std::size_t i = 0; *flag != 0 && i < before.size(); ++i)
-        request_completed(before[i], results[i]);
+    for (int i = 0; *flag != 0 && i < count; ++i)
+        used.completed(static_cast<std::size_t>(i), results[static_cast<std::size_t>(i)]);
     return error;
 }
 
@@ -248,8 +238,7 @@ int MPI_Testany(int count, MPI_Request requests[], int* index, int* flag, MPI_St
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
-    const std::vector<MPI_Request> before = copy(count, requests);
-    return test_any(before, count, requests, index, flag, OneStatus(status).get());
+    return test_any(used, count, requests, index, flag, OneStatus(status).get());
 }
 
 int MPI_Testsome(int count, MPI_Request requests[], int* done_count, int indices[],
@@ -258,9 +247,7 @@ int MPI_Testsome(int count, MPI_Request requests[], int* done_count, int indices
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
-    const std::vector<MPI_Request> before = copy(count, requests);
-    return test_some(before, count, requests, done_count, indices,
-                     Statuses(count, statuses).data());
+    return test_some(used, count, requests, done_count, indices, Statuses(count, statuses).data());
 }
 
 int MPI_Request_free(MPI_Request* request) {
@@ -270,8 +257,7 @@ int MPI_Request_free(MPI_Request* request) {
         drop_lost(request);
         if (*request == MPI_REQUEST_NULL) return MPI_SUCCESS;
     }
-    request_freed(*request);
-    return PMPI_Request_free(request);
+    return free_request(request);
 }
 
 int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status* status) {
@@ -286,11 +272,10 @@ int MPI_Cancel(MPI_Request* request) {
     Call call("MPI_Cancel");
     {
         auto lock = bookkeeping();
-        auto found = state().requests.find(*request);
-        if (found != state().requests.end()) {
+        if (Request* known = state().requests.find(*request)) {
             // The break has cancelled it already, and the communicator behind it is gone.
-            if (std::exchange(found->second.lost, false)) return MPI_SUCCESS;
-            found->second.cancelling = true;
+            if (std::exchange(known->lost, false)) return MPI_SUCCESS;
+            known->cancelling = true;
         }
     }
     return PMPI_Cancel(request);

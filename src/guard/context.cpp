@@ -6,6 +6,8 @@
 #include <array>
 #include <mutex>
 #include <numeric>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/picture.h"
 #include "base/rank_set.h"
@@ -16,11 +18,10 @@ namespace {
 
 using Kind = Context::Kind;
 
-/// Contexts by the number of their handle. Looking one up is part of every call: each thread
-/// remembers what it found last, until a handle comes or goes.
+/// Contexts by the number of their handle.
 struct Registry {
     std::array<std::unordered_map<std::uint64_t, std::shared_ptr<Context>>, 3> by_handle;
-    std::atomic<std::uint64_t> changes = 1;
+    std::vector<std::shared_ptr<Context>> ended;
     std::uint64_t created = 0;
 
     auto& of(Kind kind) { return by_handle.at(static_cast<std::size_t>(kind)); }
@@ -31,37 +32,33 @@ Registry& registry() {
     return the;
 }
 
-struct Found {
-    std::uint64_t handle = 0;
-    std::uint64_t changes = 0;
-    Context* context = nullptr;
-};
-
 Context* find(Kind kind, std::uint64_t handle) {
-    thread_local std::array<Found, 3> last;
-    Found& found = last.at(static_cast<std::size_t>(kind));
-    std::uint64_t changes = registry().changes.load(std::memory_order_acquire);
-    if (found.handle == handle && found.changes == changes) return found.context;
     auto lock = bookkeeping();
     auto& all = registry().of(kind);
     auto it = all.find(handle);
-    found = {handle, changes, it == all.end() ? nullptr : it->second.get()};
-    return found.context;
+    return it == all.end() ? nullptr : it->second.get();
 }
 
 void enter(const std::shared_ptr<Context>& context, std::uint64_t handle) {
     auto lock = bookkeeping();
     registry().of(context->kind)[handle] = context;
-    ++registry().changes;
+    ++handle_changes;
 }
 
-/// Takes it out; requests may still hold it.
+/// Takes it out. Those that requests are open on are kept aside.
 std::shared_ptr<Context> remove(Context& context) {
     std::shared_ptr<Context> kept = context.shared_from_this();
     auto lock = bookkeeping();
     for (auto& all : registry().by_handle)
         std::erase_if(all, [&](const auto& entry) { return entry.second == kept; });
-    ++registry().changes;
+    ++handle_changes;
+    std::unordered_set<const Context*> in_use;
+    state().requests.for_each(
+        [&](MPI_Request, const Request& request) { in_use.insert(request.context); });
+    auto& ended = registry().ended;
+    ended.push_back(kept);
+    std::erase_if(ended,
+                  [&](const auto& c) { return c.use_count() == 1 && !in_use.contains(c.get()); });
     return kept;
 }
 
@@ -179,6 +176,14 @@ std::uint64_t agree_on_id(const Context& context) {
     return id;
 }
 
+/// The links over which it takes log2(n) rounds to hear from all.
+void add_rounds(Context& context) {
+    int size = context.size();
+    for (int step = 1; step < size; step *= 2)
+        context.rounds.emplace_back((context.rank + step) % size,
+                                    (context.rank - step + size) % size, arrival_tag);
+}
+
 /// Fills in what a new context has besides its handle. Collective over that.
 /// @return null when a member is from outside this world
 std::shared_ptr<Context> make(Kind kind, MPI_Comm handle, std::string made_by) {
@@ -194,6 +199,7 @@ std::shared_ptr<Context> make(Kind kind, MPI_Comm handle, std::string made_by) {
     context->shadow = make_shadow(handle, context->inter);
     context->members = group_of(context->shadow, false);
     PMPI_Comm_rank(context->shadow, &context->rank);
+    add_rounds(*context);
     if (kind == Kind::communicator) context->real = make_real(handle, context->inter);
     context->id = agree_on_id(*context);
     return context;
@@ -214,6 +220,13 @@ std::vector<int> ranks_in(MPI_Comm comm, MPI_Group group) {
     return ranks;
 }
 
+Link& Context::link(int to, int from, int tag) {
+    auto lock = bookkeeping();
+    for (Link& link : links)
+        if (link.to == to && link.from == from && link.tag == tag) return link;
+    return links.emplace_back(to, from, tag);
+}
+
 int Context::world_rank(int peer) const {
     if (peer < 0 || peer >= static_cast<int>(peers.size())) return any_rank;
     return peers[static_cast<std::size_t>(peer)];
@@ -231,7 +244,9 @@ std::string Context::name() const {
     return fmt::format("{} (ranks {})", made_by, ranks.to_string());
 }
 
-Context* find_communicator(MPI_Comm comm) { return find(Kind::communicator, handle_number(comm)); }
+Context* look_up_communicator(MPI_Comm comm) {
+    return find(Kind::communicator, handle_number(comm));
+}
 Context* find_window(MPI_Win window) { return find(Kind::window, handle_number(window)); }
 Context* find_file(MPI_File file) { return find(Kind::file, handle_number(file)); }
 
@@ -285,10 +300,12 @@ void renew(Context& context, bool quiet) {
     }
     auto lock = bookkeeping();
     context.abandoned = 0;
-    context.arrivals = context.collectives = 0;
-    for (Tally* tally :
-         {&context.sent, &context.received, &context.arrivals_sent, &context.arrivals_received})
-        tally->clear();
+    context.arrivals.clear();
+    context.collectives = context.arrivals_dropped = 0;
+    for (Tally* tally : {&context.sent, &context.received}) tally->clear();
+    context.links.clear();
+    context.rounds.clear();
+    add_rounds(context);
 }
 
 }  // namespace mpirepl::guard

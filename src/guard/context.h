@@ -2,7 +2,9 @@
 
 #include <mpi.h>
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -11,6 +13,34 @@
 #include "guard/tally.h"
 
 namespace mpirepl::guard {
+
+/// A number that one thread at a time counts up, and others read.
+class Counter {
+  public:
+    std::uint64_t operator++() {
+        std::uint64_t next = *this + 1;
+        number_.store(next, std::memory_order_release);
+        return next;
+    }
+    void clear() { number_ = 0; }
+    operator std::uint64_t() const { return number_.load(std::memory_order_acquire); }
+
+  private:
+    std::atomic<std::uint64_t> number_ = 0;
+};
+
+constexpr int arrival_tag = 1;  ///< in shadow; others are in communicators.cpp
+
+/// The messages of arrivals from this rank to one, and from one to this rank. Each arrival is one
+/// call's, and those of one communicator or group come one after the other.
+struct Link {
+    int to;  ///< a rank in shadow, as is `from`
+    int from;
+    int tag;
+    Counter sent;
+    Counter received;
+    Link(int to_rank, int from_rank, int with) : to(to_rank), from(from_rank), tag(with) {}
+};
 
 /// What the guard keeps for each communicator, window and file of user code. All of a session's
 /// live in the registry below; their counters are protected by bookkeeping() (state.h).
@@ -35,15 +65,25 @@ struct Context : std::enable_shared_from_this<Context> {
     std::string made_by;        ///< "MPI_Comm_split of MPI_COMM_WORLD"
     std::string hidden_dup;     ///< a library's own duplicate, of the communicator with this name
     std::uint64_t used_in = 0;  ///< the last cell in which something has crossed it (state().cell)
-    std::uint64_t arrivals = 0;
+    Counter arrivals;
     std::uint64_t collectives = 0;
     int abandoned = 0;  ///< operations that will never end and cannot be cancelled
     Tally sent;
     Tally received;
-    Tally arrivals_sent;
-    Tally arrivals_received;
+    std::deque<Link> rounds;  ///< of an arrival of all
+    std::deque<Link> links;   ///< of those of some members
+    std::uint64_t arrivals_dropped = 0;
 
     int size() const { return static_cast<int>(members.size()); }
+    /// For an arrival of some members.
+    Link& link(int to, int from, int tag);
+    template <typename Visit>
+    void for_each_link(Visit&& visit) const {
+        for (const std::deque<Link>* all : {&rounds, &links})
+            for (const Link& link : *all) visit(link);
+    }
+    /// The world rank of a rank of `shadow`.
+    int member(int place) const { return members[static_cast<std::size_t>(place)]; }
     /// The world rank of a rank of `real`; any_rank for MPI_ANY_SOURCE.
     int world_rank(int peer) const;
     /// As the user knows it: its MPI name, or what it was made from and its ranks.
@@ -52,9 +92,28 @@ struct Context : std::enable_shared_from_this<Context> {
 
 /// The context of a handle; null: not under the guard. The pointer is good as long as the handle.
 /// (Not overloads: in MPICH all handles are numbers.)
-Context* find_communicator(MPI_Comm comm);
+inline Context* find_communicator(MPI_Comm comm);
 Context* find_window(MPI_Win window);
 Context* find_file(MPI_File file);
+
+Context* look_up_communicator(MPI_Comm comm);
+
+/// Handles have come or gone so many times.
+inline constinit std::atomic<std::uint64_t> handle_changes = 1;
+
+// A part of every call: each thread remembers what it has found last.
+inline Context* find_communicator(MPI_Comm comm) {
+    struct Found {
+        MPI_Comm handle;
+        std::uint64_t changes;
+        Context* context;
+    };
+    static constinit thread_local Found last{};
+    std::uint64_t changes = handle_changes.load(std::memory_order_acquire);
+    if (last.handle != comm || last.changes != changes)
+        last = {comm, changes, look_up_communicator(comm)};
+    return last.context;
+}
 
 /// Takes a new handle under the guard. Collective over it or the communicator it was made from; no
 /// call of user code may be open on that.

@@ -18,6 +18,10 @@ void install(const PythonHooks& python) {
     MPIREPL_MPI(PMPI_Add_error_class(&error_class));
     MPIREPL_MPI(PMPI_Add_error_code(error_class, &all.broken_off));
     MPIREPL_MPI(PMPI_Add_error_string(all.broken_off, "broken off by mpirepl's guard"));
+    MPI_Request done = MPI_REQUEST_NULL;
+    MPIREPL_MPI(PMPI_Isend(nullptr, 0, MPI_BYTE, MPI_PROC_NULL, 0, MPI_COMM_WORLD, &done));
+    all.done_at_once = done;
+    MPIREPL_MPI(PMPI_Wait(&done, MPI_STATUS_IGNORE));
     adopt_communicator(MPI_COMM_WORLD, "");
     adopt_communicator(MPI_COMM_SELF, "");
     all.installed = true;

@@ -9,37 +9,6 @@
 namespace mpirepl::guard {
 namespace {
 
-/// Lets the library say which of the open receives have ended, so that their messages are counted.
-/// Requests that a thread is waiting for are its own affair.
-void refresh_requests() {
-    std::vector<MPI_Request> open;
-    {
-        auto lock = bookkeeping();
-        for (auto& [handle, request] : state().requests)
-            if (request.kind == Request::Kind::receive && request.active && !request.arrived &&
-                !request.lost && request.users == 0) {
-                request.users = -1;
-                open.push_back(handle);
-            }
-    }
-    for (MPI_Request handle : open) {
-        int done = 0;
-        bool counts = false;
-        MPI_Status status;
-        PMPI_Request_get_status(handle, &done, &status);
-        if (done != 0) counts = status.MPI_SOURCE >= 0 && !was_cancelled(status);
-        auto lock = bookkeeping();
-        auto found = state().requests.find(handle);
-        if (found == state().requests.end()) continue;
-        Request& request = found->second;
-        request.users = 0;
-        if (done == 0) continue;
-        request.arrived = true;
-        ++state().events;
-        if (counts) add_received(*request.context, status);
-    }
-}
-
 Need need_of(const Request& request) {
     Need::Kind kind = request.kind == Request::Kind::send      ? Need::Kind::send
                       : request.kind == Request::Kind::receive ? Need::Kind::receive
@@ -76,9 +45,9 @@ class Painter {
                 .needs = waiting->needs,
                 .seconds = std::chrono::duration<double>(Clock::now() - waiting->since).count()};
             for (MPI_Request handle : waiting->requests) {
-                auto found = state().requests.find(handle);
-                if (found == state().requests.end() || !is_open(found->second)) continue;
-                wait.needs.push_back(need_of(found->second));
+                const Request* request = state().requests.find(handle);
+                if (request == nullptr || !is_open(*request)) continue;
+                wait.needs.push_back(need_of(*request));
                 waited_for_.push_back(handle);
             }
             bool known = !waiting->unknown && !wait.needs.empty();
@@ -92,12 +61,11 @@ class Painter {
     }
 
     void paint_receives() {
-        for (const auto& [handle, request] : state().requests) {
-            if (request.kind != Request::Kind::receive || !is_open(request)) continue;
-            if (std::find(waited_for_.begin(), waited_for_.end(), handle) != waited_for_.end())
-                continue;
-            look_.picture.open_receives.push_back(need_of(request));
-        }
+        state().requests.for_each([&](MPI_Request handle, const Request& request) {
+            if (request.kind != Request::Kind::receive || !is_open(request)) return;
+            if (std::find(waited_for_.begin(), waited_for_.end(), handle) == waited_for_.end())
+                look_.picture.open_receives.push_back(need_of(request));
+        });
     }
 
     void paint_traffic(const std::vector<std::uint64_t>& communicators) {
@@ -105,8 +73,7 @@ class Painter {
             if (std::find(communicators.begin(), communicators.end(), context->id) ==
                 communicators.end())
                 continue;
-            paint_sent(*context, context->sent, false);
-            paint_sent(*context, context->arrivals_sent, true);
+            paint_sent(*context);
             look_.picture.begun.push_back({.comm = context->id,
                                            .arrivals = context->arrivals,
                                            .collectives = context->collectives});
@@ -123,7 +90,9 @@ class Painter {
         if (need.kind == Need::Kind::receive)
             need.received = context.received.matching(need.peer, tag_bucket(need.tag));
         if (need.kind == Need::Kind::arrival)
-            need.received = context.arrivals_received.matching(need.peer, any_tag);
+            context.for_each_link([&](const Link& link) {
+                if (context.member(link.from) == need.peer) need.received += link.received;
+            });
         auto& all = look_.picture.communicators;
         if (std::any_of(all.begin(), all.end(),
                         [&](const CommunicatorInfo& info) { return info.id == context.id; }))
@@ -136,13 +105,19 @@ class Painter {
         all.push_back(std::move(info));
     }
 
-    void paint_sent(const Context& context, const Tally& tally, bool arrival) {
-        for (auto [key, messages] : tally.counts())
-            look_.picture.sent.push_back({.arrival = arrival,
-                                          .comm = context.id,
+    void paint_sent(const Context& context) {
+        for (auto [key, messages] : context.sent.counts())
+            look_.picture.sent.push_back({.comm = context.id,
                                           .peer = Tally::peer(key),
                                           .tag = Tally::bucket(key),
                                           .messages = messages});
+        context.for_each_link([&](const Link& link) {
+            if (link.sent != 0)
+                look_.picture.sent.push_back({.arrival = true,
+                                              .comm = context.id,
+                                              .peer = context.member(link.to),
+                                              .messages = link.sent});
+        });
     }
 
     Look& look_;
@@ -156,7 +131,7 @@ Look look(const std::vector<std::uint64_t>& communicators) {
     Look look;
     look.picture.rank = state().world_rank;
     if (!state().installed) return look;
-    refresh_requests();
+    look_at_receives();
     auto contexts = all_contexts();
     auto lock = bookkeeping();
     Painter painter(look, contexts);

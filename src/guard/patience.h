@@ -10,17 +10,14 @@ namespace mpirepl::guard {
 
 /// How a thread waits in a call: it looks again and again, at first without a pause, later with
 /// naps, and makes itself known to others when it has waited for long. It lives as long as the
-/// wait, and until the thread is parked when that is broken off.
+/// wait.
 class Patience {
   public:
     /// @param bytes of transfers that must be driven: it rests later and for shorter
     Patience(Thread& thread, const char* call, std::int64_t bytes = 0)
-        : thread_(thread), call_(call), bytes_(bytes) {
-        count(1);
-    }
+        : thread_(thread), call_(call), bytes_(bytes) {}
     ~Patience() {
         if (looks_ >= free_looks) end();
-        count(-1);
     }
     Patience(const Patience&) = delete;
     Patience& operator=(const Patience&) = delete;
@@ -52,10 +49,6 @@ class Patience {
     }
     void publish();
     void end();
-    void count(int change) {
-        thread_.waits.store(thread_.waits.load(std::memory_order_relaxed) + change,
-                            std::memory_order_relaxed);
-    }
 
     Thread& thread_;
     const char* call_;

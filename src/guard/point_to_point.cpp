@@ -7,6 +7,7 @@
 
 #include "base/picture.h"
 #include "guard/call.h"
+#include "guard/message.h"
 #include "guard/patience.h"
 #include "guard/profile.h"
 #include "guard/request.h"
@@ -18,31 +19,31 @@ using NativeSend = int(const void*, int, MPI_Datatype, int, int, MPI_Comm);
 using NativeIsend = int(const void*, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request*);
 using NativeStart = int(MPI_Request*);
 
-/// What a send or receive names besides the communicator.
-struct Message {
-    const void* buffer;
-    int count;
-    MPI_Datatype datatype;
-    int peer;
-    int tag;
-};
-
 std::int64_t bytes_of(const Message& message) {
     return std::max<std::int64_t>(mpirepl::guard::bytes_of(message.count, message.datatype), 0);
 }
 
-/// Waits for a request that no one else knows. After a break it is left to the recovery.
-/// @param beside a send of the same call that is still open, or null: left to it, too
-/// @param bytes of that
-int finish(Call& call, MPI_Request request, Need::Kind kind, const Message& message,
-           MPI_Status* status, MPI_Request beside = MPI_REQUEST_NULL, std::int64_t bytes = 0) {
+/// The same for one that waits: a type that has another's handle now may have another size.
+std::int64_t about_bytes(const Message& message) {
+    struct Known {
+        MPI_Datatype datatype;
+        std::int64_t bytes;
+    };
+    static constinit thread_local Known last{};
+    if (last.datatype != message.datatype)
+        last = {message.datatype,
+                std::max<std::int64_t>(mpirepl::guard::bytes_of(1, message.datatype), 0)};
+    return message.count * last.bytes;
+}
+
+int finish(Call& call, Context& context, Need::Kind kind, MPI_Request request,
+           const Message& message, MPI_Status* status, const OpenSend& beside) {
     int done = 0;
     if (int error = PMPI_Test(&request, &done, status); error != MPI_SUCCESS || done != 0)
         return error;
-    Context& context = *call.context();
-    Patience patience(call.thread(), call.name(), bytes_of(message) + bytes);
+    Patience patience(call.thread(), call.name(), bytes_of(message) + beside.bytes);
     while (patience.rest([&](Waiting& waiting) {
-        waiting.needs.push_back(call.need(kind, message.peer, message.tag));
+        waiting.needs.push_back(need_of(context, kind, message.peer, message.tag));
     })) {
         if (int error = PMPI_Test(&request, &done, status); error != MPI_SUCCESS || done != 0)
             return error;
@@ -52,7 +53,8 @@ int finish(Call& call, MPI_Request request, Need::Kind kind, const Message& mess
         note_use(context);  // maybe in an earlier cell: it has to be renewed all the same
         auto shared = context.shared_from_this();
         state().parked.push_back({request, shared, kind == Need::Kind::receive});
-        if (beside != MPI_REQUEST_NULL) state().parked.push_back({beside, shared, false});
+        if (beside.request != MPI_REQUEST_NULL)
+            state().parked.push_back({beside.request, shared, false});
     }
     return park();
 }
@@ -75,7 +77,7 @@ int send(Call& call, NativeSend* native, NativeIsend* nonblocking, const Message
     }
     MPI_Request request = MPI_REQUEST_NULL;
     if (int error = start_send(call, nonblocking, m, &request); error != MPI_SUCCESS) return error;
-    return finish(call, request, Need::Kind::send, m, MPI_STATUS_IGNORE);
+    return finish_send(call, *call.context(), request, m);
 }
 
 /// Whether messages with that partner are in the books.
@@ -84,11 +86,11 @@ bool is_booked(const Call& call, int peer) {
 }
 
 Request described(const Call& call, Request::Kind kind, const Message& m) {
-    return {.kind = kind,
-            .context = call.context()->shared_from_this(),
+    return {.context = call.context(),
+            .bytes = about_bytes(m),
             .peer = m.peer,
             .tag = m.tag,
-            .bytes = bytes_of(m)};
+            .kind = kind};
 }
 
 int isend(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {
@@ -101,14 +103,14 @@ int isend(Call& call, NativeIsend* native, const Message& m, MPI_Request* reques
 
 /// Makes a persistent request.
 /// @param make the native call
-int init(Call& call, Request::Kind kind, const Message& m,
-         const std::function<int(MPI_Comm, MPI_Request*)>& make, MPI_Request* request) {
+int init(Call& call, Request::Kind kind, const Message& m, const Request::Make& make,
+         MPI_Request* request) {
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = make(call.real(), request);
     if (error != MPI_SUCCESS || !is_booked(call, m.peer)) return error;
     Request inactive = described(call, kind, m);
     inactive.persistent = true;
-    inactive.make = make;
+    inactive.make = std::make_shared<Request::Make>(make);
     inactive.active = false;
     note_request(*request, std::move(inactive));
     return error;
@@ -121,21 +123,13 @@ int send_init(Call& call, NativeIsend* native, const Message& m, MPI_Request* re
     return init(call, Request::Kind::send, m, make, request);
 }
 
-int finish_receive(Call& call, MPI_Request request, const Message& m, MPI_Status* status,
-                   MPI_Request beside = MPI_REQUEST_NULL, std::int64_t bytes = 0) {
-    OneStatus result(status);
-    int error = finish(call, request, Need::Kind::receive, m, result.get(), beside, bytes);
-    if (error != state().broken_off && m.peer != MPI_PROC_NULL)
-        count_received(*call.context(), *result);
-    return error;
-}
-
 int receive(Call& call, const Message& m, MPI_Status* status) {
     void* buffer = const_cast<void*>(m.buffer);
     if (!call.goes_straight(m.peer)) {
         MPI_Request request = MPI_REQUEST_NULL;
         int error = PMPI_Irecv(buffer, m.count, m.datatype, m.peer, m.tag, call.real(), &request);
-        return error != MPI_SUCCESS ? error : finish_receive(call, request, m, status);
+        if (error != MPI_SUCCESS) return error;
+        return finish_receive(call, *call.context(), request, m, status);
     }
     OneStatus result(status);
     int error = PMPI_Recv(buffer, m.count, m.datatype, m.peer, m.tag, call.real(), result.get());
@@ -167,37 +161,55 @@ int send_and_receive(Call& call, const Message& out, const Message& in, MPI_Stat
     }
     int done = 0;
     int sent = PMPI_Test(&sending, &done, MPI_STATUS_IGNORE);
-    int received =
-        finish_receive(call, receiving, in, status, sending, done == 0 ? bytes_of(out) : 0);
+    const OpenSend beside = done == 0 ? OpenSend{sending, bytes_of(out)} : OpenSend();
+    int received = finish_receive(call, *call.context(), receiving, in, status, beside);
     if (received == state().broken_off || sent != MPI_SUCCESS || done != 0)
         return received != MPI_SUCCESS ? received : sent;
-    sent = finish(call, sending, Need::Kind::send, out, MPI_STATUS_IGNORE);
+    sent = finish_send(call, *call.context(), sending, out);
     return received != MPI_SUCCESS ? received : sent;
 }
 
-/// One receive or send of a persistent request begins.
+/// A persistent request is about to begin, or after an error has not begun.
+void note_start(MPI_Request handle, bool undo) {
+    auto lock = bookkeeping();
+    Request* request = state().requests.find(handle);
+    if (request == nullptr) return;
+    note_use(*request->context);
+    request->active = !undo;
+    request->arrived = request->cancelling = false;
+    if (request->kind == Request::Kind::send)
+        add_sent(*request->context, request->peer, request->tag, undo);
+}
+
+/// One receive or send of each persistent request begins.
 int start(MPI_Request* handles, int count, NativeStart* one) {
     for (int i = 0; i < count; ++i) {
         if (int error = remake_lost(&handles[i]); error != MPI_SUCCESS) return error;
-        {
-            auto lock = bookkeeping();
-            auto it = state().requests.find(handles[i]);
-            if (it != state().requests.end()) {
-                Request& request = it->second;
-                note_use(*request.context);
-                request.active = true;
-                request.arrived = request.cancelling = false;
-                if (request.kind == Request::Kind::send)
-                    request.context->sent.add(request.context->world_rank(request.peer),
-                                              tag_bucket(request.tag));
-            }
+        const UsedRequests used({&handles[i], 1});  // it is active in the books before it is
+        note_start(handles[i], false);
+        if (int error = one(&handles[i]); error != MPI_SUCCESS) {
+            note_start(handles[i], true);
+            return error;
         }
-        if (int error = one(&handles[i]); error != MPI_SUCCESS) return error;
     }
     return MPI_SUCCESS;
 }
 
 }  // namespace
+
+int finish_send(Call& call, Context& context, MPI_Request request, const Message& message) {
+    return finish(call, context, Need::Kind::send, request, message, MPI_STATUS_IGNORE, {});
+}
+
+int finish_receive(Call& call, Context& context, MPI_Request request, const Message& message,
+                   MPI_Status* status, const OpenSend& beside) {
+    OneStatus result(status);
+    int error = finish(call, context, Need::Kind::receive, request, message, result.get(), beside);
+    if (error != state().broken_off && message.peer != MPI_PROC_NULL)
+        count_received(context, *result);
+    return error;
+}
+
 }  // namespace mpirepl::guard
 
 using namespace mpirepl::guard;

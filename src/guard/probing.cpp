@@ -1,9 +1,11 @@
 // Looking for messages, and receiving those that have been found.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/picture.h"
 #include "guard/call.h"
+#include "guard/message.h"
 #include "guard/patience.h"
 #include "guard/request.h"
 
@@ -18,7 +20,7 @@ int probe(Call& call, int source, int tag, Look&& look) {
         int found = 0;
         if (int error = look(&found); error != MPI_SUCCESS || found != 0) return error;
         if (!patience.rest([&](Waiting& waiting) {
-                waiting.needs.push_back(call.need(Need::Kind::receive, source, tag));
+                waiting.needs.push_back(need_of(*call.context(), Need::Kind::receive, source, tag));
             }))
             return park();
     }
@@ -26,34 +28,26 @@ int probe(Call& call, int source, int tag, Look&& look) {
 
 void note_message(const Call& call, MPI_Message message, const MPI_Status& status) {
     if (call.context() == nullptr || message == MPI_MESSAGE_NO_PROC) return;
-    FoundMessage found{.context = call.context()->shared_from_this(), .status = status};
-    PMPI_Get_elements_x(&status, MPI_BYTE, &found.bytes);
     auto lock = bookkeeping();
-    state().dropped_messages.erase(message);  // the library uses handles again
-    state().messages.insert_or_assign(message, std::move(found));
+    if (!state().dropped_messages.empty())
+        state().dropped_messages.erase(message);  // the library uses handles again
+    state().messages.enter(message, {call.context()->shared_from_this(), status});
 }
 
-/// A recovery has dropped it: there is nothing behind the handle any more.
-bool was_dropped(MPI_Message* message) {
+/// Takes out of the books what a matching probe has found.
+/// @param found without a context: it is not known
+/// @return false when a recovery has dropped it: there is nothing behind the handle any more
+bool take(MPI_Message* message, FoundMessage& found) {
     auto lock = bookkeeping();
-    if (state().dropped_messages.erase(*message) == 0) return false;
-    *message = MPI_MESSAGE_NULL;
+    if (!state().dropped_messages.empty() && state().dropped_messages.erase(*message) != 0) {
+        *message = MPI_MESSAGE_NULL;
+        return false;
+    }
+    if (FoundMessage* known = state().messages.find(*message)) {
+        found = std::move(*known);
+        state().messages.erase(*message);
+    }
     return true;
-}
-
-/// The receive of a message that has been found; without a context: it is not known.
-Request receive_of(MPI_Message message) {
-    auto lock = bookkeeping();
-    auto found = state().messages.find(message);
-    if (found == state().messages.end()) return {};
-    const MPI_Status& status = found->second.status;
-    Request request{.kind = Request::Kind::receive,
-                    .context = found->second.context,
-                    .peer = status.MPI_SOURCE,
-                    .tag = status.MPI_TAG,
-                    .bytes = found->second.bytes};
-    state().messages.erase(found);
-    return request;
 }
 
 }  // namespace
@@ -105,24 +99,33 @@ int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message,
                MPI_Request* request) {
     Call call("MPI_Imrecv");
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    if (was_dropped(message)) return state().broken_off;
-    Request receive = receive_of(*message);
+    FoundMessage found;
+    if (!take(message, found)) return state().broken_off;
     int error = PMPI_Imrecv(buf, count, type, message, request);
-    if (error == MPI_SUCCESS && receive.context != nullptr)
-        note_request(*request, std::move(receive));
+    if (error == MPI_SUCCESS && found.context != nullptr)
+        note_request(*request, {.context = found.context.get(),
+                                .bytes = std::max<std::int64_t>(bytes_of(count, type), 0),
+                                .peer = found.status.MPI_SOURCE,
+                                .tag = found.status.MPI_TAG});
     return error;
 }
 
 int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message, MPI_Status* status) {
     Call call("MPI_Mrecv");
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    if (was_dropped(message)) return state().broken_off;
-    Request receive = receive_of(*message);
-    if (receive.context == nullptr) return PMPI_Mrecv(buf, count, type, message, status);
+    FoundMessage found;
+    if (!take(message, found)) return state().broken_off;
+    if (found.context == nullptr || !call.guarded()) {
+        OneStatus result(status);
+        int error = PMPI_Mrecv(buf, count, type, message, result.get());
+        if (found.context != nullptr) count_received(*found.context, *result);
+        return error;
+    }
     MPI_Request request = MPI_REQUEST_NULL;
     if (int error = PMPI_Imrecv(buf, count, type, message, &request); error != MPI_SUCCESS)
         return error;
-    note_request(request, std::move(receive));
-    return wait_for_all(call, 1, &request, status);
+    return finish_receive(call, *found.context, request,
+                          {buf, count, type, found.status.MPI_SOURCE, found.status.MPI_TAG},
+                          status);
 }
 }

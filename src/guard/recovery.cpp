@@ -17,16 +17,20 @@ namespace {
 using namespace std::chrono_literals;
 using Contexts = std::vector<std::shared_ptr<Context>>;
 
+constexpr auto patience_with_threads = 1s;      // some may be in the library, and not guarded
 constexpr auto patience_with_messages = 500ms;  // that are on their way, as the counters say
 constexpr auto patience_with_sends = 10s;       // whose messages nobody can drop
 
+/// Until no thread is inside a call any more, but parked there. One that has entered without seeing
+/// the break has been in its call since long before all ranks were parked.
 void wait_for_threads() {
     auto busy = [] {
         auto lock = bookkeeping();
         return std::any_of(state().threads.begin(), state().threads.end(),
-                           [](const Thread* t) { return t->waits > 0 && !t->parked; });
+                           [](const Thread* t) { return t->inside > 0 && !t->parked; });
     };
-    while (busy()) nap(100us);
+    Clock::time_point begin = Clock::now();
+    while (busy() && Clock::now() - begin < patience_with_threads) nap(100us);
 }
 
 /// The numbers of the communicators that the cell has used on any rank, ascending.
@@ -77,6 +81,7 @@ class Recovery {
     void run() {
         end_requests();
         drop_messages();
+        for (MPI_Request request : freed_) free_lost(request);
         std::vector<int> abandoned = agree_on_abandoned();
         for (std::size_t i = 0; i < used_.size(); ++i)
             if (mine_[i] != nullptr) renew(*mine_[i], pending_[i] == 0 && abandoned[i] == 0);
@@ -97,19 +102,30 @@ class Recovery {
         std::vector<MPI_Request> receives;
         {
             auto lock = bookkeeping();
-            for (auto& [handle, request] : state().requests) {
-                if (!concerns(request.context.get())) continue;
+            state().requests.for_each([&](MPI_Request handle, Request& request) {
+                if (!concerns(request.context)) return;
                 request.lost = true;
-                if (!request.active || request.arrived) continue;
+                if (request.freed) freed_.push_back(handle);
+                if (!request.active || request.arrived) return;
                 if (!request.can_be_cancelled)
                     ++request.context->abandoned;
                 else if (request.kind == Request::Kind::receive)
                     receives.push_back(handle);
-            }
+            });
             for (const OpenMessage& parked : state().parked)
                 if (parked.receives) receives.push_back(parked.request);
         }
         for (MPI_Request& receive : receives) PMPI_Cancel(&receive);
+    }
+
+    static void free_lost(MPI_Request request) {
+        {
+            auto lock = bookkeeping();
+            const Request* known = state().requests.find(request);
+            if (known == nullptr || known->users != 0) return;  // the agent does it, or has done
+            state().requests.erase(request);
+        }
+        PMPI_Request_free(&request);
     }
 
     void drop_messages() {
@@ -121,10 +137,8 @@ class Recovery {
                     dropped_ += drop(context->real, [&](int source, int tag) {
                         context->received.add(context->world_rank(source), tag_bucket(tag));
                     });
-                drop(context->shadow, [&](int source, int /*tag*/) {
-                    context->arrivals_received.add(
-                        context->members[static_cast<std::size_t>(source)], 0);
-                });
+                drop(context->shadow,
+                     [&](int /*source*/, int /*tag*/) { ++context->arrivals_dropped; });
             }
             drop_found();
             if (!agree_to_go_on(Clock::now() - begin)) return;
@@ -142,13 +156,17 @@ class Recovery {
             MPI_Status status;
             PMPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm, &found, &message, &status);
             if (found == 0) return dropped;
-            MPI_Count bytes = 0;
-            PMPI_Get_elements_x(&status, MPI_BYTE, &bytes);
-            receive(&message, bytes);
+            receive(&message, bytes_in(status));
             ++dropped;
             auto lock = bookkeeping();
             count(status.MPI_SOURCE, status.MPI_TAG);
         }
+    }
+
+    static MPI_Count bytes_in(const MPI_Status& status) {
+        MPI_Count bytes = 0;
+        PMPI_Get_elements_x(&status, MPI_BYTE, &bytes);
+        return bytes;
     }
 
     static void receive(MPI_Message* message, MPI_Count bytes) {
@@ -171,16 +189,16 @@ class Recovery {
         std::vector<std::pair<MPI_Message, FoundMessage>> found;
         {
             auto lock = bookkeeping();
-            for (auto it = state().messages.begin(); it != state().messages.end();) {
-                auto here = it++;
-                if (!concerns(here->second.context.get())) continue;
-                found.emplace_back(*here);
-                state().dropped_messages.insert(here->first);
-                state().messages.erase(here);
+            state().messages.for_each([&](MPI_Message message, const FoundMessage& description) {
+                if (concerns(description.context.get())) found.emplace_back(message, description);
+            });
+            for (const auto& [message, description] : found) {
+                state().dropped_messages.insert(message);
+                state().messages.erase(message);
             }
         }
         for (auto& [message, description] : found) {
-            receive(&message, description.bytes);
+            receive(&message, bytes_in(description.status));
             count_received(*description.context, description.status);
             ++dropped_;
         }
@@ -202,18 +220,18 @@ class Recovery {
             auto lock = bookkeeping();
             it = state().parked.erase(it);
         }
-        for (auto& [handle, request] : state().requests) {
+        state().requests.for_each([&](MPI_Request handle, Request& request) {
             if (!request.lost || !request.active || request.arrived || !request.can_be_cancelled)
-                continue;
+                return;
             int done = 0;
             MPI_Status status;
             PMPI_Request_get_status(handle, &done, &status);
             open += done == 0 ? 1 : 0;
-            if (done == 0) continue;
+            if (done == 0) return;
             request.arrived = true;
             if (request.kind == Request::Kind::receive)
                 count_unless_cancelled(*request.context, status);
-        }
+        });
         return open;
     }
 
@@ -248,11 +266,9 @@ class Recovery {
     /// Messages that this rank has sent and not received, or the other way round; all ranks
     /// together tell how many are on their way.
     static std::int64_t pending_on(const Context& c) {
-        auto surplus = [](const Tally& sent, const Tally& received) {
-            return static_cast<std::int64_t>(sent.total()) -
-                   static_cast<std::int64_t>(received.total());
-        };
-        return surplus(c.sent, c.received) + surplus(c.arrivals_sent, c.arrivals_received);
+        std::uint64_t surplus = c.sent.total() - c.received.total() - c.arrivals_dropped;
+        c.for_each_link([&](const Link& link) { surplus += link.sent - link.received; });
+        return static_cast<std::int64_t>(surplus);
     }
 
     /// Nonblocking collectives that will never end, whose messages nobody counts.
@@ -278,7 +294,8 @@ class Recovery {
     }
 
     std::vector<std::uint64_t> used_;
-    Contexts mine_;  ///< one for each of used_, null where this rank is no member
+    Contexts mine_;                   ///< one for each of used_, null where this rank is no member
+    std::vector<MPI_Request> freed_;  ///< by user code, some time ago
     std::vector<std::int64_t> pending_;
     int dropped_ = 0;
 };

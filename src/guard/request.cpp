@@ -10,9 +10,17 @@
 namespace mpirepl::guard {
 namespace {
 
-Request* find(MPI_Request handle) {
-    auto it = state().requests.find(handle);
-    return it == state().requests.end() ? nullptr : &it->second;
+Request* find(MPI_Request handle) { return state().requests.find(handle); }
+
+/// The library is done with a receive of the books; bookkeeping() is held.
+/// @return whether it is to be freed
+bool receive_ended(MPI_Request handle, Request& request, const MPI_Status& status, bool counts) {
+    request.arrived = true;
+    ++state().events;
+    if (counts) add_received(*request.context, status);
+    if (!request.freed) return false;
+    state().requests.erase(handle);
+    return true;
 }
 
 }  // namespace
@@ -20,10 +28,11 @@ Request* find(MPI_Request handle) {
 void note_request(MPI_Request handle, Request&& request) {
     if (handle == MPI_REQUEST_NULL) return;
     auto lock = bookkeeping();
-    state().requests.insert_or_assign(handle, std::move(request));
+    state().requests.enter(handle, std::move(request));
 }
 
 bool is_done(MPI_Request handle) {
+    if (handle == state().done_at_once) return true;  // without a look, which is dear
     int done = 0;
     PMPI_Request_get_status(handle, &done, MPI_STATUS_IGNORE);
     return done != 0;
@@ -49,57 +58,105 @@ void count_sent(Context& context, int destination, int tag, bool undo) {
     if (destination == MPI_PROC_NULL) return;
     auto lock = bookkeeping();
     note_use(context);
+    add_sent(context, destination, tag, undo);
+}
+
+void add_sent(Context& context, int destination, int tag, bool undo) {
     context.sent.add(context.world_rank(destination), tag_bucket(tag),
                      undo ? ~std::uint64_t{0} : 1);
 }
 
 UsedRequests::UsedRequests(std::span<const MPI_Request> handles) {
+    all_.resize(handles.size(), boost::container::default_init);
+    Used* next = all_.data();
     auto lock = bookkeeping();
-    if (state().requests.empty()) return;
     for (MPI_Request handle : handles) {
         Request* request = handle == MPI_REQUEST_NULL ? nullptr : find(handle);
-        if (request == nullptr) continue;
-        while (request->users < 0) {  // the agent has a look, which is short
+        while (request != nullptr && request->users < 0) {  // the guard has a look, which is short
             lock.unlock();
             ::sched_yield();
             lock.lock();
             request = find(handle);
-            if (request == nullptr) break;
         }
+        *next++ = {handle, request};
         if (request == nullptr) continue;
         any_lost_ |= request->lost && request->active;
         bytes_ += request->bytes;
         ++request->users;
-        handles_.push_back(handle);
+        ++in_books_;
     }
 }
 
 UsedRequests::~UsedRequests() {
-    if (handles_.empty()) return;
+    if (in_books_ == 0) return;
     auto lock = bookkeeping();
-    for (MPI_Request handle : handles_)
-        if (Request* request = find(handle); request != nullptr && request->users > 0)
-            --request->users;
+    for (auto [handle, request] : all_)
+        if (request != nullptr && find(handle) == request && request->users > 0) --request->users;
 }
 
-void request_completed(MPI_Request before, const MPI_Status& status) {
+void UsedRequests::completed(std::size_t index, const MPI_Status& status) {
+    auto& [handle, request] = all_[index];
+    if (request == nullptr) return;
     auto lock = bookkeeping();
-    Request* request = find(before);
-    if (request == nullptr || !request->active) return;
+    if (find(handle) != request || !request->active) return;
     ++state().events;
     if (request->kind == Request::Kind::receive && !request->arrived &&
         !(request->cancelling && was_cancelled(status)))
         add_received(*request->context, status);
+    --in_books_;
     if (request->persistent) {
         request->active = request->arrived = false;
+        --request->users;
     } else {
-        state().requests.erase(before);
+        state().requests.erase(handle);
     }
+    request = nullptr;
 }
 
-void request_freed(MPI_Request before) {
-    auto lock = bookkeeping();
-    state().requests.erase(before);
+int free_request(MPI_Request* handle) {
+    {
+        auto lock = bookkeeping();
+        Request* request = find(*handle);
+        if (request != nullptr && request->kind == Request::Kind::receive && request->active &&
+            !request->arrived && !request->lost) {
+            request->freed = true;
+            *handle = MPI_REQUEST_NULL;
+        } else {
+            state().requests.erase(*handle);
+        }
+    }
+    if (*handle != MPI_REQUEST_NULL) return PMPI_Request_free(handle);
+    look_at_receives();  // else those of a loop would pile up
+    return MPI_SUCCESS;
+}
+
+void look_at_receives() {
+    std::vector<MPI_Request> open;
+    {
+        auto lock = bookkeeping();
+        state().requests.for_each([&](MPI_Request handle, Request& request) {
+            if (request.kind != Request::Kind::receive || !request.active || request.arrived ||
+                request.lost || request.users != 0)
+                return;
+            request.users = -1;
+            open.push_back(handle);
+        });
+    }
+    for (MPI_Request handle : open) {
+        int done = 0;
+        MPI_Status status;
+        PMPI_Request_get_status(handle, &done, &status);
+        bool counts = done != 0 && status.MPI_SOURCE >= 0 && !was_cancelled(status);
+        bool frees = false;
+        {
+            auto lock = bookkeeping();
+            Request* request = find(handle);
+            if (request == nullptr) continue;
+            request->users = 0;
+            frees = done != 0 && receive_ended(handle, *request, status, counts);
+        }
+        if (frees) PMPI_Request_free(&handle);
+    }
 }
 
 int remake_lost(MPI_Request* handle) {
@@ -112,12 +169,12 @@ int remake_lost(MPI_Request* handle) {
         if (!request->make || request->context->real == MPI_COMM_NULL) return state().broken_off;
         anew = *request;
     }
-    if (int error = anew.make(anew.context->real, handle); error != MPI_SUCCESS) return error;
+    if (int error = (*anew.make)(anew.context->real, handle); error != MPI_SUCCESS) return error;
     anew.active = anew.lost = false;
     {
         auto lock = bookkeeping();
         state().requests.erase(before);
-        state().requests.insert_or_assign(*handle, std::move(anew));
+        state().requests.enter(*handle, std::move(anew));
     }
     // Only now: it has kept the datatype, which user code may have freed.
     return PMPI_Request_free(&before);

@@ -27,21 +27,23 @@ class OneStatus {
 
 /// A nonblocking or persistent operation of user code that has not been completed.
 struct Request {
-    enum class Kind { send, receive, collective };
-    Kind kind = Kind::receive;
-    std::shared_ptr<Context> context;
-    int peer = MPI_ANY_SOURCE;  ///< in `real`
+    using Make = std::function<int(MPI_Comm, MPI_Request*)>;
+    enum class Kind : std::uint8_t { send, receive, collective };
+    Context* context = nullptr;  ///< which stays as long as this
+    std::int64_t bytes = 0;      ///< that it may transfer; about
+    std::uint64_t number = 0;    ///< of a collective
+    int peer = MPI_ANY_SOURCE;   ///< in `real`
     int tag = MPI_ANY_TAG;
-    std::uint64_t number = 0;      ///< of a collective
-    std::int64_t bytes = 0;        ///< that it may transfer; about
+    Kind kind = Kind::receive;
     bool can_be_cancelled = true;  ///< else a break leaves it behind with its communicator
     bool persistent = false;
-    std::function<int(MPI_Comm, MPI_Request*)> make;  ///< makes a persistent one anew
     bool active = true;
     bool arrived = false;     ///< the library is done with it, and it has been counted
     bool cancelling = false;  ///< by user code
     bool lost = false;        ///< ended by a break: using it while it is active is an error
-    int users = 0;            ///< threads that look at it outside bookkeeping()
+    bool freed = false;       ///< by user code; a receive
+    int users = 0;            ///< calls that look at it outside bookkeeping(); -1: the guard does
+    std::shared_ptr<const Make> make = nullptr;  ///< makes a persistent one anew
 };
 
 /// Puts a request into the books that the library has just made. One that is done already is to be
@@ -56,11 +58,14 @@ void add_received(Context& context, const MPI_Status& status);
 bool was_cancelled(const MPI_Status& status);
 /// A message is about to be sent to a rank of `real`, or after an error has not been.
 void count_sent(Context& context, int destination, int tag, bool undo = false);
+/// The same under bookkeeping().
+void add_sent(Context& context, int destination, int tag, bool undo);
 
 /// Has a persistent request that a break has ended made anew, under another handle.
 int remake_lost(MPI_Request* handle);
 
-/// Keeps the registered ones among some requests from being looked at by others while a call does.
+/// The requests of one call, as they were at its beginning. While it looks at them, the agent does
+/// not look at those that are in the books.
 class UsedRequests {
   public:
     explicit UsedRequests(std::span<const MPI_Request> handles);
@@ -72,17 +77,26 @@ class UsedRequests {
     bool any_lost() const { return any_lost_; }
     /// That all together may transfer.
     std::int64_t bytes() const { return bytes_; }
+    /// The library has completed that one: brings the books up to date.
+    void completed(std::size_t index, const MPI_Status& status);
 
   private:
-    boost::container::small_vector<MPI_Request, 8> handles_;
+    struct Used {
+        MPI_Request handle;
+        Request* request;  ///< null: it is not in the books
+    };
+    boost::container::small_vector<Used, 8> all_;
+    std::size_t in_books_ = 0;
     bool any_lost_ = false;
     std::int64_t bytes_ = 0;
 };
 
-/// The library has completed a request, whose handle was `before`: brings the books up to date.
-void request_completed(MPI_Request before, const MPI_Status& status);
-/// User code has given it up: sends and receives still take place.
-void request_freed(MPI_Request before);
+/// Frees one that user code gives up. A receive still takes place, and must be counted: the library
+/// keeps it until the guard has seen its end.
+int free_request(MPI_Request* handle);
+/// Lets the library say which of the open receives have ended, so that their messages are counted.
+/// Requests that a call is looking at are its own affair.
+void look_at_receives();
 /// Has the library complete a request that a break has ended, and makes it null if it is not
 /// persistent.
 void drop_lost(MPI_Request* handle);

@@ -9,12 +9,12 @@
 #include <list>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "base/picture.h"
 #include "base/python_thread.h"
+#include "guard/book.h"
 #include "guard/context.h"
 #include "guard/guard.h"
 #include "guard/lock.h"
@@ -46,8 +46,7 @@ struct OpenMessage {
 /// A message that a matching probe has found, and that has not been received.
 struct FoundMessage {
     std::shared_ptr<Context> context;
-    MPI_Status status;
-    MPI_Count bytes = 0;
+    MPI_Status status{};
 };
 
 /// A thread that has called MPI. It registers itself and goes when the thread ends.
@@ -55,7 +54,7 @@ struct Thread {
     pthread_t id;
     bool is_main = false;
     std::atomic<std::uint64_t> events = 0;
-    std::atomic<int> waits = 0;  ///< is in so many wait loops; written by the thread alone
+    std::atomic<int> inside = 0;  ///< so many calls, one in the other; written by the thread alone
     std::atomic<bool> parked = false;
     Waiting* waiting = nullptr;  ///< under bookkeeping()
 };
@@ -86,14 +85,15 @@ struct State {
     PythonHooks python;
     pthread_t main_thread{};
     int world_rank = 0;
-    MPI_Comm recovery = MPI_COMM_NULL;  ///< of all main threads
-    int broken_off = MPI_ERR_OTHER;     ///< what broken calls return
+    MPI_Comm recovery = MPI_COMM_NULL;            ///< of all main threads
+    int broken_off = MPI_ERR_OTHER;               ///< what broken calls return
+    MPI_Request done_at_once = MPI_REQUEST_NULL;  ///< what the library gives for sends that are
     std::list<Thread*> threads;
     std::uint64_t events = 0;             ///< besides those of threads
     std::atomic<std::uint64_t> cell = 0;  ///< the number of the last one that this rank has begun
     std::atomic<std::uint64_t> broken_cell = 0;
-    std::unordered_map<MPI_Request, Request> requests;
-    std::unordered_map<MPI_Message, FoundMessage> messages;
+    Book<MPI_Request, Request> requests;
+    Book<MPI_Message, FoundMessage> messages;
     std::unordered_set<MPI_Message> dropped_messages;  ///< by a recovery; user code may not know
     std::list<OpenMessage> parked;                     ///< of calls that were broken off
     std::unordered_set<int> mpi4py_keyvals;
