@@ -1,6 +1,7 @@
 // Before a blocking collective all its ranks tell each other that they have come: log2(n) rounds of
 // 16 bytes (dissemination), which spread the least and the greatest signature. Then the library's
-// own collective cannot hang any more.
+// own collective cannot hang any more. A barrier is the arrival alone, and so is a small broadcast:
+// what all hear of each other, they can hear of its root.
 
 #include "guard/arrival.h"
 
@@ -134,14 +135,14 @@ void note_mismatch(const char* call, const std::string& comm, const std::string&
     state().refusing = state().calls_failed = true;
 }
 
-bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t number,
-                std::array<std::uint64_t, 2>& known) {
+bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t number, Word& known,
+                int bytes) {
     ++link.sent;
-    // 16 bytes: eager. First of all, since another rank may be waiting for it.
-    PMPI_Send(known.data(), 2, MPI_UINT64_T, link.to, link.tag, context.shadow);
-    std::array<std::uint64_t, 2> heard{};
+    // Few bytes: eager. First of all, since another rank may be waiting for it.
+    PMPI_Send(&known, bytes, MPI_BYTE, link.to, link.tag, context.shadow);
+    Word heard;
     MPI_Request request = MPI_REQUEST_NULL;
-    PMPI_Irecv(heard.data(), 2, MPI_UINT64_T, link.from, link.tag, context.shadow, &request);
+    PMPI_Irecv(&heard, sizeof(heard), MPI_BYTE, link.from, link.tag, context.shadow, &request);
     int done = 0;
     bool broken = false;
     bool gives_up = false;
@@ -161,12 +162,13 @@ bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t 
         state().main_parked = false;
     if (done == 0) return false;
     ++link.received;
-    known[0] = std::min(known[0], heard[0]);
-    known[1] = std::max(known[1], heard[1]);
+    known.least = std::min(known.least, heard.least);
+    known.greatest = std::max(known.greatest, heard.greatest);
+    if (heard.data.size != 0) known.data = heard.data;
     return !gives_up;
 }
 
-int Call::arrive(const Signature& signature) {
+int Call::arrive(const Signature& signature, SmallData* data) {
     if (int error = refused(); error != MPI_SUCCESS) return error;
     if (context_ == nullptr || !guarded() || state().recovering) return MPI_SUCCESS;
     Context& context = *context_;
@@ -176,12 +178,18 @@ int Call::arrive(const Signature& signature) {
     // Roots and amounts differ between the groups of an intercommunicator.
     const Signature& comparable = context.inter ? Signature() : signature;
     std::uint64_t hash = hash_of(name_, comparable);
-    std::array<std::uint64_t, 2> known{hash, hash};
+    Word known{.least = hash, .greatest = hash};
+    int bytes = Word::signatures;
+    if (data != nullptr) {
+        known.data = *data;
+        bytes = sizeof(known);
+    }
     for (Link& link : context.rounds) {
         Patience patience(thread_, name_.text);
-        if (!pass_round(context, link, patience, number, known)) return park();
+        if (!pass_round(context, link, patience, number, known, bytes)) return park();
     }
-    if (known[0] == known[1]) return MPI_SUCCESS;
+    if (data != nullptr) *data = known.data;
+    if (known.least == known.greatest) return MPI_SUCCESS;
     note_mismatch(name_.text, context.name(), compare(context, describe(name_, comparable)));
     return state().broken_off;
 }
@@ -195,4 +203,30 @@ extern "C" int MPI_Barrier(MPI_Comm comm) {
     if (int error = call.arrive(); error != MPI_SUCCESS) return error;
     bool has_arrived = call.context() != nullptr && call.guarded();
     return has_arrived ? MPI_SUCCESS : PMPI_Barrier(call.real());
+}
+
+extern "C" int MPI_Bcast(void* buffer, int count, MPI_Datatype type, int root, MPI_Comm comm) {
+    Call call("MPI_Bcast", comm);
+    const std::int64_t bytes = bytes_of(count, type);
+    const Signature signature{.root = root, .bytes = bytes};
+    if (bytes <= 0 || bytes > SmallData::most || !call.arrives_in_one_group()) {
+        if (int error = call.arrive(signature); error != MPI_SUCCESS) return error;
+        call.sends(bytes);
+        return PMPI_Bcast(buffer, count, type, root, call.real());
+    }
+    SmallData data;
+    constexpr int room = SmallData::most;
+    int end = 0;
+    if (root == call.context()->rank) {
+        if (int error = PMPI_Pack(buffer, count, type, data.bytes.data(), room, &end, comm);
+            error != MPI_SUCCESS)
+            return error;
+        data.size = static_cast<std::uint64_t>(end);
+    }
+    if (int error = call.arrive(signature, &data); error != MPI_SUCCESS) return error;
+    call.sends(bytes);
+    if (root == call.context()->rank) return MPI_SUCCESS;
+    if (data.size == 0) return PMPI_Bcast(buffer, count, type, root, call.real());  // a wrong root
+    return PMPI_Unpack(data.bytes.data(), static_cast<int>(data.size), &end, buffer, count, type,
+                       comm);
 }

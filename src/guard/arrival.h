@@ -1,20 +1,31 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 
+#include "guard/call.h"
 #include "guard/context.h"
 #include "guard/patience.h"
 
 namespace mpirepl::guard {
 
+/// What ranks tell each other when they arrive: the least and the greatest signature that they know
+/// of, and in a small broadcast the data. A message of it may end before that.
+struct Word {
+    std::uint64_t least = 0;
+    std::uint64_t greatest = 0;
+    SmallData data;
+
+    static constexpr int signatures = 2 * sizeof(std::uint64_t);
+};
+
 /// One round of an arrival: a message to one rank of a shadow and one from another.
 /// @param number of the arrival; 0: not of all ranks
-/// @param known the least and the greatest signature; takes in those that come
+/// @param known takes in what comes
+/// @param bytes of it, that are sent
 /// @return false when the wait was broken off
-bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t number,
-                std::array<std::uint64_t, 2>& known);
+bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t number, Word& known,
+                int bytes = Word::signatures);
 
 /// The ranks of a communicator have called different collectives: from now on calls fail, until
 /// the cell ends.

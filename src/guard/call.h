@@ -2,6 +2,7 @@
 
 #include <mpi.h>
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -29,6 +30,13 @@ struct Signature {
     int root = no_root;
     MPI_Op op = MPI_OP_NULL;        ///< counts if it is built in
     std::int64_t bytes = no_bytes;  ///< where the standard demands equality
+};
+
+/// Some bytes that one rank brings to an arrival and all others take from it.
+struct SmallData {
+    static constexpr std::int64_t most = 64;
+    std::uint64_t size = 0;  ///< 0: not known yet
+    std::array<char, most> bytes;
 };
 
 /// The bytes of so many elements; no_bytes if that cannot be known.
@@ -82,8 +90,14 @@ class Call {
 
     // Collectives:
     /// Waits until all ranks of the communicator, window or file have come to the same call.
+    /// @param data what this rank brings; then, after success, what one has brought
     /// @return MPI_SUCCESS, or the error with which the call must return
-    int arrive(const Signature& signature = {});
+    int arrive(const Signature& signature = {}, SmallData* data = nullptr);
+    /// That it waits for others, and that they are not all of an intercommunicator.
+    bool arrives_in_one_group() const {
+        return context_ != nullptr && guarded() && !state().recovering && !context_->inter &&
+               !context_->rounds.empty();
+    }
     /// Takes what a creating call has made (or not: `result` is the return code of the native
     /// call) under the guard, and passes `result` on.
     int created(int result, MPI_Comm* comm);

@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "base/picture.h"
@@ -43,7 +42,7 @@ bool arrive_in_group(Call& call, const std::vector<int>& group, int tag) {
     Context& context = *call.context();
     auto size = static_cast<int>(group.size());
     auto me = static_cast<int>(std::find(group.begin(), group.end(), context.rank) - group.begin());
-    std::array<std::uint64_t, 2> known{};
+    Word known;
     auto at = [&](int i) { return group[static_cast<std::size_t>((i % size + size) % size)]; };
     for (int step = 1; step < size; step *= 2) {
         Patience patience(call.thread(), call.name());
@@ -121,7 +120,7 @@ int MPI_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int 
                 remote_leader < between->size();
     if (good && call.guarded()) {
         note_use(*between);
-        std::array<std::uint64_t, 2> known{};
+        Word known;
         Patience patience(call.thread(), call.name());
         Link& link = between->link(remote_leader, remote_leader,
                                    bridge_tag + tag_stride * (tag % user_tags));
