@@ -7,12 +7,14 @@ SESSION_MAGICS = {
     "where": "%where: print where all ranks are (while a cell runs: SIGUSR1 to mpiexec)",
     "history": "%history [-n] [RANGES]: print the cells so far, -n with numbers",
     "save": "%save [-f] FILE [RANGES]: write the cells as a script for plain mpiexec python",
+    "hist": "%hist: the same as %history",
     "quit": "%quit: end the session",
     "lsmagic": "%lsmagic: list the magics",
     "help": "%help [MAGIC]: explain the magics",
 }
 RANK_MAGICS = {
     "px": "%px [--targets SPEC] CODE: run one line of code on the targets",
+    "debug": "%debug [RANK]: look into the last error of a rank with pdb",
     "run": "%run [-i] [-n] FILE [ARGS] | -m MODULE [ARGS]: run a file in a fresh namespace",
     "time": "%time CODE: run one line and print its wall time over the ranks",
     "who": "%who [TYPES]: list the names that cells have defined",

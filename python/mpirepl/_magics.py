@@ -1,5 +1,6 @@
 """The magics that run on the ranks."""
 
+import builtins
 import contextlib
 import os
 import re
@@ -10,6 +11,8 @@ import sys
 import time
 import types
 from collections.abc import Iterator
+
+import _mpirepl
 
 import __main__
 from mpirepl import _compile, _run
@@ -75,6 +78,30 @@ def _do_time(code: str) -> None:
             _run.execute(part, vars(__main__))
     finally:
         _run.note_time(time.perf_counter() - begin)
+
+
+def _do_debug(argument: str) -> None:
+    import pdb
+
+    traceback = getattr(sys, "last_traceback", None)
+    if traceback is None:
+        raise ValueError(f"%debug: nothing has failed on rank {_mpirepl.rank}")
+    pdb.post_mortem(traceback)
+
+
+def _do_ipython(argument: str) -> None:
+    from mpirepl import _rank_shell
+
+    builtins.get_ipython = _rank_shell.get
+
+
+def _do_startup(file: str) -> None:
+    if file.endswith(".ipy"):
+        from mpirepl import _rank_shell
+
+        _rank_shell.get().safe_execfile_ipy(file, raise_exceptions=True)
+    else:
+        _run_file(file, in_session=True, as_main=True)
 
 
 def _do_who(types_wanted: str) -> None:

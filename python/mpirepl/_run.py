@@ -20,6 +20,8 @@ _COROUTINE = 0x80  # inspect.CO_COROUTINE
 initial_names = frozenset(vars(__main__))
 targets = "all"  # of the current cell
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
+cell_hooks: list = []  # to be called before and after each cell of the session
+on_value = None  # told of each value that a cell shows here, and of the one before it
 _loop = None
 _sources: dict | None = None  # of linecache, whose import takes a while
 
@@ -102,16 +104,24 @@ def display(value: object) -> None:
     """Show a value of a cell, as sys.displayhook."""
     if value is None:
         return
+    before = getattr(builtins, "_", None)
     builtins._ = None
     text = repr(value)
     flush()
     emit(VALUE, text)
+    if on_value is not None:
+        on_value(value, before)
     builtins._ = value
 
 
 def emit(stream: int, text: str) -> None:
     """Write lines to one of the streams that are not descriptors."""
     _mpirepl.emit(stream, text.encode("utf-8", "backslashreplace"))
+
+
+def run_hooks(which: int) -> None:
+    """Call the hook before (0) or after (1) a cell."""
+    cell_hooks[which]()
 
 
 def flush() -> None:

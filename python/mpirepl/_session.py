@@ -11,10 +11,11 @@ import re
 import _mpirepl
 
 from mpirepl import _compile, _help, _run
+from mpirepl._session_magics import Entry, MagicError, SessionMagics, parse_targets, say
 
 DONE, FAILED, SYNTAX_ERROR, QUIT, RUN = range(5)  # Verdict in src/session/python_session.h
 
-FOLD_MODES = ("auto", "on", "off")
+_LEAVING = (b"exit", b"quit", b"exit()", b"quit()")
 
 _PERCENT, _BANG = b"%!"  # numbers: to look for one in bytes takes a fifth of the time
 
@@ -24,26 +25,6 @@ for _name in __future__.all_feature_names:
 
 _MAGIC_LINE = re.compile(rb"^[%!]", re.MULTILINE)
 _ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTILINE)
-
-
-class MagicError(Exception):
-    """A magic was misused; the text is one sentence for the user."""
-
-
-class Entry:
-    """A cell of the history."""
-
-    __slots__ = ("number", "targets", "source", "failed")
-
-    def __init__(self, number: int, targets: str, source: bytes):
-        self.number = number
-        self.targets = targets
-        self.source = source
-        self.failed = False
-
-    @property
-    def text(self) -> str:
-        return self.source.decode("utf-8", "replace")
 
 
 class Plan:
@@ -64,7 +45,7 @@ class Plan:
         )
 
 
-class Session:
+class Session(SessionMagics):
     """What lasts from cell to cell on rank 0."""
 
     def __init__(self, targets: str, fold: str, interactive: bool):
@@ -79,6 +60,32 @@ class Session:
         self.history: list[Entry] = []
         self.begun = False  # some input has come
         self.quitting = False
+        self.front = None  # the one that reads cells at a terminal
+        self.failed_ranks = ""
+
+    def open_front_end(self, plain: bool, quiet: bool) -> None:
+        """Begin to read cells from a user."""
+        from mpirepl import _terminal
+
+        self.front = _terminal.begin(self, plain, quiet)
+
+    def read(self) -> bytes | None:
+        """Return what the user enters next; None when there will be no more."""
+        try:
+            text = self.front.read()
+        except Exception as error:
+            text = self._read_otherwise(error)
+        return None if text is None else text.encode("utf-8", "surrogateescape")
+
+    def _read_otherwise(self, error: Exception) -> str | None:
+        """Go on with a simpler editor when one has failed."""
+        from mpirepl import _plain
+
+        _mpirepl.say(f"mpirepl: the line editor has failed: {error!r}", True)
+        if isinstance(self.front, _plain.FrontEnd):
+            return None
+        self.front = _plain.FrontEnd(self)
+        return self.front.read()
 
     def prepare(self, text: bytes) -> tuple:
         """Do what a piece of input asks of the session, and make a cell of the rest.
@@ -89,8 +96,20 @@ class Session:
             (verdict,), or (RUN, number, targets, fold, timed, guard, grace, profile, name, code,
             source).
         """
-        first, self.begun = not self.begun, True
-        plan = Plan(self.targets, text)
+        try:
+            return self._prepared(text)
+        except KeyboardInterrupt:
+            if self.front is None:
+                raise
+            say("KeyboardInterrupt")
+            return (DONE,)
+
+    def _prepared(self, text: bytes) -> tuple:
+        first, self.begun = not self.begun and self.front is None, True
+        hidden = self.front is not None and self.front.hidden
+        plan = Plan(_mpirepl.parse_targets("all") if hidden else self.targets, text)
+        if self.front is not None and text.strip() in _LEAVING:
+            return (QUIT,)
         if _PERCENT in text or _BANG in text:
             try:
                 self._take_leading_magics(plan)
@@ -102,11 +121,17 @@ class Session:
             except MagicError as error:
                 _mpirepl.say(f"mpirepl: {error}", True)
                 return (FAILED,)
+        if self.front is not None and self.front.magics:
+            plan.source = self.front.transform(plan.source)
+            if self.front.run_own(plan.source):
+                return (DONE,)
         return self._compiled(plan, text, first)
 
-    def failed(self) -> None:
-        """Note that the last cell has failed."""
-        self.history[-1].failed = True
+    def failed(self, ranks: str) -> None:
+        """Note that the last cell has failed, and where."""
+        self.failed_ranks = ranks
+        if self.history:
+            self.history[-1].failed = True
 
     def show_profiles(self, rows: list[tuple]) -> None:
         """Print what the ranks have spent in MPI in the last cell, see _profile.py."""
@@ -119,11 +144,16 @@ class Session:
                 say(f"the same as a picture is in {picture}")
 
     def _compiled(self, plan: Plan, text: bytes, first: bool) -> tuple:
-        self.number += 1
-        name = f"<cell {self.number}>"
+        hidden = self.front is not None and self.front.hidden
+        if not hidden:
+            self.number += 1
+        name = "<startup>" if hidden else f"<cell {self.number}>"
         entry = Entry(self.number, plan.targets, text)
-        self.history.append(entry)
-        _run.remember_source(name, text)
+        if not hidden:
+            self.history.append(entry)
+            _run.remember_source(name, text)
+            if self.front is not None:
+                self.front.took(self.number, entry.text)
         try:
             echo = not (first and _compile.is_docstring(plan.source))
             codes = _compile.cell(plan.source, name, self.flags, echo)
@@ -148,19 +178,39 @@ class Session:
                 break
             word, _, argument = line.decode("utf-8", "replace").strip().partition(" ")
             if word.startswith("%%"):
+                if word[2:] not in _help.CELL_MAGICS and self._knows_cell_magic(word[2:]):
+                    break
                 lines[i] = b""
                 self._take_cell_magic(plan, word[2:], argument.strip())
+            elif self._leaves(word[1:]):
+                break
             elif word[1:] in _help.SESSION_MAGICS:
                 lines[i] = b""
                 getattr(self, f"_do_{word[1:]}")(argument.strip())
                 if word == "%targets":
                     plan.targets = self.targets
-            elif word in ("%px", "%time") and not any(rest.strip() for rest in lines[i + 1 :]):
+            elif word in ("%px", "%time", "%debug") and not any(
+                rest.strip() for rest in lines[i + 1 :]
+            ):
                 lines[i] = self._one_line(plan, word[1:], argument).encode()
                 break
             else:
                 break
         plan.source = b"\n".join(lines)
+
+    def _leaves(self, name: str) -> bool:
+        """Tell whether a magic is left to the front end, which has a better one."""
+        return (
+            self.front is not None
+            and name in ("hist", "history", "lsmagic")
+            and name in self.front.magics
+        )
+
+    def _knows_magic(self, name: str) -> bool:
+        return self.front is not None and name in self.front.magics
+
+    def _knows_cell_magic(self, name: str) -> bool:
+        return self.front is not None and name in self.front.cell_magics
 
     def _take_cell_magic(self, plan: Plan, name: str, argument: str) -> None:
         if name == "targets":
@@ -181,6 +231,9 @@ class Session:
             raise MagicError(_help.unknown("%%" + name))
 
     def _one_line(self, plan: Plan, name: str, argument: str) -> str:
+        if name == "debug":
+            plan.targets = self._rank_to_debug(argument.strip())
+            return _call("debug", "").decode()
         if name == "time":
             plan.timed = True
             code = argument.strip()
@@ -189,6 +242,16 @@ class Session:
         if not code:
             raise MagicError(f"%{name} needs code behind it, on the same line")
         return code
+
+    def _rank_to_debug(self, argument: str) -> str:
+        if argument:
+            chosen = parse_targets(argument)
+            if len(_mpirepl.ranks(chosen)) != 1:
+                raise MagicError("%debug takes one rank, whose last error is looked into")
+            return chosen
+        if not self.failed_ranks:
+            raise MagicError("there is nothing to debug: no cell has failed")
+        return str(_mpirepl.ranks(self.failed_ranks)[0])
 
     @staticmethod
     def _px_options(plan: Plan, argument: str) -> str:
@@ -199,72 +262,10 @@ class Session:
         plan.targets = parse_targets(match[1])
         return match[2].strip()
 
-    def _do_targets(self, argument: str) -> None:
-        if argument:
-            self.targets = parse_targets(argument)
-        else:
-            say(self.targets)
-
-    def _do_fold(self, argument: str) -> None:
-        if not argument:
-            say(self.fold)
-        elif argument in FOLD_MODES:
-            self.fold = argument
-        else:
-            raise MagicError(f"%fold takes auto, on or off, not {argument!r}")
-
-    def _do_guard(self, argument: str) -> None:
-        words = argument.split()
-        if argument in ("", "status"):
-            say(f"guard {'on' if self.guard else 'off'}, grace {self.grace:g} s")
-        elif argument in ("on", "off"):
-            if argument == "on" and not _mpirepl.guarded:
-                raise MagicError("--guard=off has left the guard out: start without it")
-            self.guard = argument == "on"
-        elif words[0] == "grace" and len(words) == 2:
-            self.grace = _seconds(words[1])
-        else:
-            raise MagicError(f"%guard takes on, off, grace SECONDS or status, not {argument!r}")
-
-    def _do_where(self, argument: str) -> None:
-        say(f"{_mpirepl.parse_targets('all')}  idle")
-
-    def _do_history(self, argument: str) -> None:
-        words = argument.split()
-        numbered = "-n" in words
-        for entry in select(self.history, " ".join(word for word in words if word != "-n")):
-            text = entry.text.rstrip("\n")
-            say(f"{entry.number}: {text}" if numbered else text)
-
-    def _do_save(self, argument: str) -> None:
-        from mpirepl import _save
-
-        words = argument.split()
-        force = "-f" in words
-        words = [word for word in words if word != "-f"]
-        if not words:
-            raise MagicError("%save needs the name of a file")
-        file = words[0] if "." in words[0].rpartition("/")[2] else words[0] + ".py"
-        entries = select(self.history, " ".join(words[1:]))
-        try:
-            _save.save(file, entries, self.flags, force)
-        except FileExistsError:
-            raise MagicError(f"{file} is there already: %save -f {file} overwrites it") from None
-        except OSError as error:
-            raise MagicError(f"cannot write {file}: {error.strerror}") from None
-        say(f"{len(entries)} cells are in {file}")
-
-    def _do_quit(self, argument: str) -> None:
-        self.quitting = True
-
-    def _do_lsmagic(self, argument: str) -> None:
-        say(_help.list_magics())
-
-    def _do_help(self, argument: str) -> None:
-        say(_help.describe(argument))
-
     def _with_calls(self, source: bytes) -> bytes:
         """Replace the magics and shell commands among the code with calls, line for line."""
+        if source.lstrip().startswith(b"%%"):
+            return source  # of the front end
         assigned = _ASSIGNED.search(source)
         if not assigned and not _MAGIC_LINE.search(source):
             return source
@@ -286,12 +287,17 @@ class Session:
         if not text.startswith("%"):
             return statement
         word, _, argument = text[1:].partition(" ")
+        if word not in _help.RANK_MAGICS and self._knows_magic(word):
+            return statement
         if word in _help.SESSION_MAGICS:
             raise MagicError(f"%{word} acts on the session: put it before any code of the cell")
         if word not in _help.RANK_MAGICS:
             raise MagicError(_help.unknown("%" + word))
         if word == "reset" and self.interactive and "-f" not in argument.split():
-            _confirm("Really remove all names that cells have defined? (y/[n]) ")
+            from mpirepl import _terminal
+
+            if not _terminal.confirm("Really remove all names that cells have defined? (y/[n]) "):
+                raise MagicError("nothing was removed")
         if word == "px":
             return argument.strip().encode("utf-8", "surrogateescape")
         return _call(word, argument.strip())
@@ -300,58 +306,6 @@ class Session:
 def begin(targets: str, fold: str, interactive: bool) -> Session:
     """Begin the session of this process, on rank 0."""
     return Session(_mpirepl.parse_targets(targets), fold, interactive)
-
-
-def say(text: str) -> None:
-    """Print lines of the session itself to standard output."""
-    _mpirepl.say(text, False)
-
-
-def parse_targets(spec: str) -> str:
-    """Return the canonical form of a target specification.
-
-    Raises
-    ------
-    MagicError
-        It is malformed or names no rank.
-    """
-    try:
-        return _mpirepl.parse_targets(spec)
-    except ValueError as error:
-        raise MagicError(str(error)) from None
-
-
-def _confirm(question: str) -> None:
-    """Ask at the terminal; anything but yes ends the magic."""
-    with open("/dev/tty", "r+b", buffering=0) as terminal:
-        terminal.write(question.encode())
-        if not terminal.read(256).strip().lower().startswith(b"y"):
-            raise MagicError("nothing was removed")
-
-
-def _seconds(text: str) -> float:
-    """Return a time that is finite and not negative."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e9:
-        raise MagicError(f"%guard grace takes a time in seconds, not {text!r}")
-    return seconds
-
-
-def select(history: list[Entry], ranges: str) -> list[Entry]:
-    """Return the cells that ranges like ``2 4-6`` name; all for an empty string."""
-    if not ranges.strip():
-        return list(history)
-    chosen = []
-    for item in ranges.split():
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", item)
-        if not match:
-            raise MagicError(f"{item!r} is not a cell number or a range such as 2-5")
-        first, last = int(match[1]), int(match[2] or match[1])
-        chosen += [entry for entry in history if first <= entry.number <= last]
-    return chosen
 
 
 def _call(name: str, argument: str) -> bytes:

@@ -23,12 +23,14 @@ struct Cell {
     RankSet targets;
     bool fold = false;
     bool timed = false;
-    bool guarded = true;    ///< a deadlock is broken off
-    double grace = 1.0;     ///< seconds for which it must have lasted
-    bool profiled = false;  ///< what it spends in MPI is counted
-    std::string name;       ///< file name in tracebacks; module or path to run
-    std::string code;       ///< compiled on rank 0 and marshalled; empty for module and path
-    std::string source;     ///< the user's own text, for tracebacks
+    bool interactive = false;   ///< typed at a terminal: it may ask the user for input
+    std::uint16_t columns = 0;  ///< how wide output may be on the terminal; 0: there is none
+    bool guarded = true;        ///< a deadlock is broken off
+    double grace = 1.0;         ///< seconds for which it must have lasted
+    bool profiled = false;      ///< what it spends in MPI is counted
+    std::string name;           ///< file name in tracebacks; module or path to run
+    std::string code;           ///< compiled on rank 0 and marshalled; empty for module and path
+    std::string source;         ///< the user's own text, for tracebacks
     bool operator==(const Cell&) const = default;
 };
 

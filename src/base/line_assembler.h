@@ -23,6 +23,8 @@ class LineAssembler {
 
     // Some byte has come since the last newline.
     bool in_progress() const { return !pending_.empty(); }
+    // The bytes of it that are kept.
+    std::size_t size() const { return pending_.size(); }
 
   private:
     void feed_block(std::string_view bytes, std::string& lines);

@@ -20,6 +20,7 @@ void Timing::merge(const Timing& other) {
 
 void Outcome::merge(const Outcome& other) {
     ranks += other.ranks;
+    ended.insert(other.ended);
     failed += other.failed;
     exited += other.exited;
     status = std::max(status, other.status);

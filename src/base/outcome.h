@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/mpi_profile.h"
+#include "base/rank_set.h"
 
 namespace mpirepl {
 
@@ -22,6 +23,7 @@ struct Timing {
 /// How a cell ended on `ranks` ranks together.
 struct Outcome {
     std::uint32_t ranks = 0;
+    RankSet ended;             ///< which these are, in sessions at a terminal
     std::uint32_t failed = 0;  ///< raised something other than SystemExit
     std::uint32_t exited = 0;  ///< raised SystemExit
     std::int32_t status = 0;   ///< the highest exit status among them

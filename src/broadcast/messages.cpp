@@ -23,6 +23,7 @@ concept Number = std::is_arithmetic_v<T>;
 constexpr Stream last(Stream) { return last_stream; }
 constexpr Cell::Kind last(Cell::Kind) { return Cell::Kind::finalize; }
 constexpr Need::Kind last(Need::Kind) { return Need::Kind::collective; }
+constexpr Answer::Kind last(Answer::Kind) { return Answer::Kind::interrupted; }
 constexpr Picture::State last(Picture::State) { return Picture::State::left; }
 
 bool is_duration(double seconds) { return std::isfinite(seconds) && seconds >= 0; }
@@ -144,11 +145,11 @@ void fields(auto& io, MpiProfile& p) {
     io.expect(p.rank >= 0, "no such rank");
 }
 void fields(auto& io, Outcome& o) {
-    io(o.ranks, o.failed, o.exited, o.status, o.timings, o.profiles);
+    io(o.ranks, o.ended, o.failed, o.exited, o.status, o.timings, o.profiles);
 }
 void fields(auto& io, Cell& c) {
-    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.timed, c.guarded, c.grace, c.profiled,
-       c.name, c.code, c.source);
+    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.timed, c.interactive, c.columns,
+       c.guarded, c.grace, c.profiled, c.name, c.code, c.source);
     io.expect(is_duration(c.grace), "grace is no duration");
 }
 void fields(auto& io, Report& r) {
@@ -191,6 +192,16 @@ void fields(auto& io, Recover& r) { io(r.sequence); }
 void fields(auto& io, Quiet& q) {
     io(q.census, q.rank);
     io.expect(q.rank >= 0, "no such rank");
+}
+
+void fields(auto& io, Question& q) {
+    io(q.rank, q.number, q.hidden, q.prompt);
+    io.expect(q.rank >= 0, "no such rank");
+}
+void fields(auto& io, Answer& a) { io(a.number, a.kind, a.text); }
+void fields(auto& io, Unfinished& u) {
+    io(u.rank, u.to_stderr, u.text);
+    io.expect(u.rank >= 0, "no such rank");
 }
 
 template <std::size_t Index = 0>

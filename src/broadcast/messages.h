@@ -78,9 +78,39 @@ struct Quiet {
     bool operator==(const Quiet&) const = default;
 };
 
+/// To rank 0: a cell on this rank asks the user for a line of input.
+struct Question {
+    std::int32_t rank = 0;
+    std::uint32_t number = 0;  ///< counts the questions of this rank; 0: the last is withdrawn
+    bool hidden = false;       ///< what is typed is not shown
+    std::string prompt;
+    bool operator==(const Question&) const = default;
+};
+
+/// From rank 0 to the rank that asked.
+struct Answer {
+    enum class Kind : std::uint8_t {
+        line,
+        end,         ///< of the input: Ctrl-D
+        interrupted  ///< by Ctrl-C
+    };
+    std::uint32_t number = 0;
+    Kind kind = Kind::line;
+    std::string text;  ///< without the newline
+    bool operator==(const Answer&) const = default;
+};
+
+/// To rank 0, in sessions at a terminal: the line that this rank has begun to print.
+struct Unfinished {
+    std::int32_t rank = 0;
+    bool to_stderr = false;
+    std::string text;  ///< empty: there is none any more
+    bool operator==(const Unfinished&) const = default;
+};
+
 /// Picture, from each rank to rank 0, is the answer to AskPicture.
 using Message = std::variant<Cell, Report, Credit, StreamNow, CloseOutput, AskPicture, Picture,
-                             BreakOff, Parked, Recover, Quiet>;
+                             BreakOff, Parked, Recover, Quiet, Question, Answer, Unfinished>;
 
 class WireError : public std::runtime_error {
   public:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -17,21 +18,13 @@ bool is_error(Stream stream) {
 
 bool goes_to_stderr(Stream stream) { return stream == Stream::standard_error || is_error(stream); }
 
-void append_lines(std::string& text, const Block& block) {
-    const std::string start = prefix(block);
-    const std::string_view bare(start.data(), start.size() - 1);  // without the blank
-    std::string_view rest = block.text;
-    while (!rest.empty()) {
-        std::size_t length = std::min(rest.find('\n'), rest.size());
-        if (length == 0) {
-            text += bare;
-        } else {
-            text += start;
-            text += rest.substr(0, length);
-        }
-        text += '\n';
-        rest.remove_prefix(std::min(length + 1, rest.size()));
-    }
+// Of the eight that every terminal has, those that can be told from plain text and from red.
+constexpr std::array<int, 5> rank_colours{32, 33, 34, 35, 36};
+constexpr int error_colour = 31;
+
+int colour(const Block& block) {
+    if (is_error(block.stream)) return error_colour;
+    return rank_colours[static_cast<std::size_t>(block.ranks.first()) % rank_colours.size()];
 }
 
 }  // namespace
@@ -68,12 +61,35 @@ void sort_for_display(std::vector<Block>& blocks) {
     for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = std::move(placed[i].second);
 }
 
+std::string Printer::start_of_line(const Block& block) const {
+    std::string start = prefix(block);
+    if (!coloured_) return start;
+    start.pop_back();
+    return fmt::format("\033[{}m{}\033[0m ", colour(block), start);
+}
+
+void Printer::append_lines(std::string& text, const Block& block) const {
+    const std::string start = start_of_line(block);
+    const std::string_view bare(start.data(), start.size() - 1);  // without the blank
+    std::string_view rest = block.text;
+    while (!rest.empty()) {
+        std::size_t length = std::min(rest.find('\n'), rest.size());
+        if (length == 0) {
+            text += bare;
+        } else {
+            text += start;
+            text += rest.substr(0, length);
+        }
+        text += '\n';
+        rest.remove_prefix(std::min(length + 1, rest.size()));
+    }
+}
+
 void Printer::print(const std::vector<Block>& blocks) {
     std::string text;
     bool to_stderr = false;
     auto flush = [&] {
-        if (!text.empty())
-            writer_.write(to_stderr ? Writer::err : Writer::out, std::exchange(text, {}));
+        if (!text.empty()) sink_.write(to_stderr ? Sink::err : Sink::out, std::exchange(text, {}));
     };
     for (const Block& block : blocks) {
         if (goes_to_stderr(block.stream) != to_stderr) {
@@ -86,7 +102,7 @@ void Printer::print(const std::vector<Block>& blocks) {
 }
 
 void Printer::say(std::string_view line, bool to_stderr) {
-    writer_.write(to_stderr ? Writer::err : Writer::out, fmt::format("{}\n", line));
+    sink_.write(to_stderr ? Sink::err : Sink::out, fmt::format("{}\n", line));
 }
 
 }  // namespace mpirepl

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/block.h"
-#include "console/writer.h"
+#include "console/sink.h"
 
 namespace mpirepl {
 
@@ -13,8 +13,9 @@ namespace mpirepl {
 /// stream. Belongs to the agent's thread.
 class Printer {
   public:
-    /// @param out takes standard output and values, @param err the rest
-    Printer(Fd out, Fd err) : writer_(std::move(out), std::move(err)) {}
+    /// @param sink takes the text; it outlives this
+    /// @param coloured prefixes have the colours of their ranks
+    explicit Printer(Sink& sink, bool coloured = false) : sink_(sink), coloured_(coloured) {}
 
     /// Prints the blocks in their order.
     void print(const std::vector<Block>& blocks);
@@ -22,12 +23,18 @@ class Printer {
     void say(std::string_view line, bool to_stderr);
 
     /// Bytes that have not been written yet.
-    std::size_t waiting() const { return writer_.waiting(); }
+    std::size_t waiting() const { return sink_.waiting(); }
     /// errno of a write to standard output that failed, else 0.
-    int failure() const { return writer_.failure(Writer::out); }
+    int failure() const { return sink_.failure(Sink::out); }
+
+    /// What stands in front of each line of the block, with its colour.
+    std::string start_of_line(const Block& block) const;
 
   private:
-    Writer writer_;
+    void append_lines(std::string& text, const Block& block) const;
+
+    Sink& sink_;
+    bool coloured_;
 };
 
 /// The order in which a quick cell is shown: by rank, then stream.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/fd.h"
+#include "console/sink.h"
 
 namespace mpirepl {
 
@@ -18,21 +19,17 @@ namespace mpirepl {
 /// that may block: a reader is served as soon as it reads, and nobody else waits for it. For one
 /// calling thread at a time. A write that fails ends its destination: what comes for it later is
 /// dropped, and failure() says why.
-class Writer {
+class Writer : public Sink {
   public:
-    enum Destination { out = 0, err = 1 };
-
     Writer(Fd out_fd, Fd err_fd);
     /// Waits until all has been written.
-    ~Writer();
+    ~Writer() override;
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    void write(Destination destination, std::string&& text);
-    /// Bytes that have not been written yet.
-    std::size_t waiting() const { return waiting_; }
-    /// errno of the write that failed, else 0.
-    int failure(Destination destination) const { return failures_[destination]; }
+    void write(Destination destination, std::string&& text) override;
+    std::size_t waiting() const override { return waiting_; }
+    int failure(Destination destination) const override { return failures_[destination]; }
 
   private:
     void run();

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 constexpr int pipe_size = 1 << 20;
 constexpr std::size_t read_size = 256 * 1024;
 constexpr std::size_t small_read = 32 * 1024;  // after less than that, let more come together
+constexpr std::size_t longest_shown = 4096;    // of a line that is not finished
 constexpr auto breath = 1ms;
 constexpr auto silence = 1s;
 
@@ -125,6 +126,15 @@ void Capture::end_line(Source source) {
     std::string lines;
     pipes_[source].assembler.finish(lines);
     if (!lines.empty()) lines_(source, std::move(lines));
+}
+
+std::string Capture::unfinished(Source source) const {
+    std::string line;
+    if (pipes_[source].assembler.size() > longest_shown) return line;
+    LineAssembler copy = pipes_[source].assembler;
+    copy.finish(line);
+    if (!line.empty()) line.pop_back();
+    return line;
 }
 
 void Capture::tick(Clock::time_point now) {

@@ -42,6 +42,8 @@ class Capture {
     void drain();
     /// Ends lines that nobody has gone on with for a second.
     void tick(Clock::time_point now);
+    /// The line that has been begun, as far as it has been read; empty when it is very long.
+    std::string unfinished(Source source) const;
     /// While paused nothing is read, and writers block when their pipe is full.
     void pause(bool paused);
     /// From now on writing to standard output fails with EPIPE, as it does in any program whose

@@ -52,6 +52,7 @@ Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     module_ = held(py::module_::import("mpirepl._run"));
     main_ = held(py::module_::import("__main__"));
     timings_ = held(module_.attr("timings"));
+    hooks_ = held(module_.attr("cell_hooks"));
     remember_source_ = held(module_.attr("remember_source"));
     flush_ = held(module_.attr("flush"));
 }
@@ -83,7 +84,7 @@ Outcome Runner::run(const Cell& cell) {
 py::object Runner::execute(const Cell& cell) {
     try {
         if (cell.kind == Cell::Kind::cell)
-            run_cell(cell);
+            run_hooked(cell);
         else
             module_.attr("run_program")(static_cast<int>(cell.kind), cell.name,
                                         py::bytes(cell.code));
@@ -100,6 +101,26 @@ void Runner::announce(const RankSet& targets) {
     if (targets == announced_) return;
     announced_ = targets;
     module_.attr("targets") = targets.to_string();
+}
+
+/// A cell, and what IPython has to do around it once that is there.
+void Runner::run_hooked(const Cell& cell) {
+    if (cell.interactive && !std::exchange(asks_user_, true))
+        py::module_::import("mpirepl._ask").attr("install")();
+    if (cell.columns != columns_)
+        py::module_::import("mpirepl._ask").attr("set_width")(columns_ = cell.columns);
+    call_hooks(0);
+    try {
+        run_cell(cell);
+    } catch (py::error_already_set&) {
+        call_hooks(1);
+        throw;
+    }
+    call_hooks(1);
+}
+
+void Runner::call_hooks(int which) {
+    if (PyList_GET_SIZE(hooks_.ptr()) > 0) module_.attr("run_hooks")(which);
 }
 
 void Runner::run_cell(const Cell& cell) {

@@ -31,7 +31,9 @@ class Runner {
   private:
     void announce(const RankSet& targets);
     pybind11::object execute(const Cell& cell);
+    void run_hooked(const Cell& cell);
     void run_cell(const Cell& cell);
+    void call_hooks(int which);
     void end(Outcome& outcome, const pybind11::object& error, const std::string& name);
     void take_timings(Outcome& outcome);
 
@@ -39,6 +41,9 @@ class Runner {
     pybind11::handle module_;  ///< _run.py
     pybind11::handle main_;    ///< not its names: who holds those keeps them from being finalized
     pybind11::handle timings_;
+    pybind11::handle hooks_;
+    int columns_ = 0;         ///< as cells were told last
+    bool asks_user_ = false;  ///< input() of this rank has been led to the user
     pybind11::handle remember_source_;
     pybind11::handle flush_;
     RankSet announced_;

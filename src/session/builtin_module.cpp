@@ -14,6 +14,7 @@
 #include "embed/foreign_mpi.h"
 #include "guard/guard.h"
 #include "guard/rebinding.h"
+#include "session/interactive_front_end.h"
 
 namespace mpirepl {
 namespace {
@@ -23,6 +24,7 @@ namespace py = pybind11;
 const World* world = nullptr;
 Relay* relay = nullptr;
 Display* display = nullptr;
+InteractiveFrontEnd* front_end = nullptr;
 
 RankSet targets_of(const std::string& spec) {
     try {
@@ -43,6 +45,31 @@ std::vector<py::bytes> statements(const std::string& text) {
 
 std::optional<std::string> unless_empty(std::string text) {
     return text.empty() ? std::nullopt : std::optional(std::move(text));
+}
+
+/// What rank 0's front ends in Python stand on.
+void define_terminal(py::module_& module) {
+    using Kind = InteractiveFrontEnd::EditorKind;
+    using Unlocked = py::call_guard<py::gil_scoped_release>;
+    if (front_end->has_terminal())
+        module.attr("terminal") = py::make_tuple(front_end->terminal_path(), front_end->room_fd());
+    else
+        module.attr("terminal") = py::none();
+    module.def(
+        "begin_editing", [](int kind) { front_end->begin_editing(static_cast<Kind>(kind)); },
+        Unlocked());
+    module.def(
+        "end_editing", [] { front_end->end_editing(); }, Unlocked());
+    module.def(
+        "make_room", [] { front_end->make_room(); }, Unlocked());
+    module.def("read_line",
+               [](const std::string& prompt) { return py::bytes(front_end->read_line(prompt)); });
+}
+
+std::optional<std::pair<int, std::string>> wait_for_answer() {
+    std::optional<Answer> answer = relay->asked().wait();
+    if (!answer) return std::nullopt;
+    return std::pair(static_cast<int>(answer->kind), std::move(answer->text));
 }
 
 }  // namespace
@@ -69,6 +96,13 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
         return py::tuple(py::cast(targets_of(spec).ranks()));
     });
     module.def("statements", statements);
+    using Unlocked = py::call_guard<py::gil_scoped_release>;
+    module.def(
+        "ask", [](const std::string& prompt, bool hidden) { relay->asked().ask(prompt, hidden); },
+        Unlocked());
+    module.def("wait_for_answer", wait_for_answer, Unlocked());
+    module.def(
+        "withdraw_question", [] { relay->asked().give_up(); }, Unlocked());
     // Rank 0 only:
     module.def("say",
                [](std::string line, bool to_stderr) { display->say(std::move(line), to_stderr); });
@@ -82,6 +116,13 @@ void connect_builtin_module(const World& the_world, Relay* the_relay, Display* t
     world = &the_world;
     relay = the_relay;
     display = the_display;
+}
+
+void connect_front_end(InteractiveFrontEnd* the_front_end) {
+    front_end = the_front_end;
+    py::gil_scoped_acquire gil;
+    auto module = py::module_::import("_mpirepl");
+    define_terminal(module);
 }
 
 }  // namespace mpirepl

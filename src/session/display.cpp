@@ -1,6 +1,8 @@
 #include "session/display.h"
 
 #include <fmt/format.h>
+#include <mpi.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -14,6 +16,8 @@
 namespace mpirepl {
 namespace {
 
+constexpr int killed_status = 137;
+constexpr unsigned until_killed = 2;  // seconds
 constexpr auto signal_look = std::chrono::milliseconds(50);
 
 bool is_exit(const Block& block) {
@@ -22,13 +26,44 @@ bool is_exit(const Block& block) {
 
 }  // namespace
 
-Display::Display(const World& world, Agent& agent, Capture& capture, Printer& printer)
+Display::Display(const World& world, Agent& agent, Capture& capture, FrontEnd& front_end)
     : Relay(world, agent, capture),
-      printer_(printer),
+      front_end_(front_end),
+      printer_(front_end.sink(), front_end.coloured()),
+      status_(printer_),
+      questions_([this](const Question& question) { front_end_.ask(question); },
+                 [this](int rank, const Answer& answer) {
+                     if (rank == 0)
+                         asked_.take(Answer(answer));
+                     else
+                         agent_.send(rank, answer);
+                 }),
       watch_(
           world.size(), [this](const Message& message) { tell_all(message); },
           [this](const std::string& lines, bool to_stderr) { say_lines(lines, to_stderr); },
-          [this] { return sentry_.is_quiet(); }) {}
+          [this] { return sentry_.is_quiet(); }) {
+    front_end_.start(agent, {.where = [this] { watch_.show_where(); },
+                             .kill = [this] { kill(); },
+                             .closed = [this] { lose_terminal(); },
+                             .answered =
+                                 [this](Answer::Kind kind, std::string text) {
+                                     questions_.answered(kind, std::move(text));
+                                 }});
+}
+
+/// The user has given the session up.
+void Display::kill() {
+    front_end_.leave();
+    PMPI_Abort(MPI_COMM_WORLD, killed_status);
+    ::_exit(killed_status);
+}
+
+/// The window was closed, or the launcher is about to end: it will end all ranks itself.
+void Display::lose_terminal() {
+    front_end_.leave();
+    ::sleep(until_killed);
+    ::_exit(killed_status);
+}
 
 void Display::dispatch(Cell cell) {
     cell.sequence = ++sequence_;
@@ -36,6 +71,8 @@ void Display::dispatch(Cell cell) {
     agent_.now([&] {
         announced_streaming_ = false;
         watch_.begin(cell, guard::installed(), Clock::now());
+        status_.begin(cell, Clock::now());
+        failed_ = {};
         start_cell(std::move(cell), bytes);
     });
 }
@@ -59,7 +96,18 @@ void Display::tell_all(const Message& message) {
     on_message(0, Message(message), agent_.encoded(message));
 }
 
-void Display::on_sentry(Message&& message) {
+void Display::on_question(Question&& question) {
+    if (question.number == 0) {
+        if (questions_.withdraw(question.rank)) front_end_.cancel_question();
+        return;
+    }
+    collector_.stream(collector_.sequence());
+    questions_.add(std::move(question), Clock::now());
+}
+
+void Display::on_told(Message&& message) {
+    if (auto* question = std::get_if<Question>(&message)) on_question(std::move(*question));
+    if (auto* line = std::get_if<Unfinished>(&message)) status_.note(std::move(*line));
     if (auto* picture = std::get_if<Picture>(&message)) watch_.take(std::move(*picture));
     if (auto* quiet = std::get_if<Quiet>(&message)) watch_.note_quiet(*quiet);
     if (auto* parked = std::get_if<Parked>(&message)) watch_.note_parked(*parked);
@@ -82,15 +130,20 @@ void Display::give_on(Report&& report) {
     auto exits = std::stable_partition(blocks.begin(), blocks.end(), std::not_fn(is_exit));
     std::move(exits, blocks.end(), std::back_inserter(exits_));
     blocks.erase(exits, blocks.end());
+    for (const Block& block : blocks)
+        if (block.stream == Stream::error) failed_.insert(block.ranks);
     bool ended = report.outcome.ranks > 0 && !collector_.running();
     if (ended) finish_cell(blocks);
     if (!report.streaming) sort_for_display(blocks);
     printer_.print(blocks);
     if (!ended) return;
+    status_.end();
+    front_end_.show_status({});
     const Outcome& outcome = collector_.outcome();
     watch_.end();
     finished_ = {.outcome = outcome,
                  .all_exited = outcome.exited == outcome.ranks,
+                 .failed = failed_,
                  .output_failure = printer_.failure()};
 }
 
@@ -109,6 +162,10 @@ void Display::on_turn(Clock::time_point now) {
     Relay::on_turn(now);
     look_after_signals(now);
     watch_.tick(now);
+    front_end_.tick(now);
+    questions_.tick(now, collector_.running() && front_end_.is_free());
+    if (front_end_.interactive() && collector_.running() && status_.is_due(now))
+        front_end_.show_status(status_.lines(now, collector_.outcome().ended));
     if (!announced_streaming_ && !collector_.holding()) {
         announced_streaming_ = true;
         if (collector_.running())

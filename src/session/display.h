@@ -3,7 +3,10 @@
 #include <vector>
 
 #include "console/printer.h"
+#include "session/front_end.h"
+#include "session/questions.h"
 #include "session/relay.h"
+#include "session/status.h"
 #include "session/watch.h"
 
 namespace mpirepl {
@@ -14,10 +17,11 @@ class Display : public Relay {
     struct Finished {
         Outcome outcome;
         bool all_exited = false;  ///< SystemExit on every rank of the cell
+        RankSet failed;           ///< the ranks that have shown an error
         int output_failure = 0;   ///< errno of a write to standard output that failed
     };
 
-    Display(const World& world, Agent& agent, Capture& capture, Printer& printer);
+    Display(const World& world, Agent& agent, Capture& capture, FrontEnd& front_end);
 
     // For the main thread:
     /// Sends the cell to all ranks, to this one's next_cell() too if it is among the targets.
@@ -36,13 +40,20 @@ class Display : public Relay {
   private:
     void say_lines(const std::string& lines, bool to_stderr);
     void tell_all(const Message& message);
-    void on_sentry(Message&& message) override;
+    void on_told(Message&& message) override;
+    void on_question(Question&& question);
+    void kill();
+    void lose_terminal();
     void look_after_signals(Clock::time_point now);
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return printer_.waiting(); }
     void finish_cell(std::vector<Block>& blocks);
 
-    Printer& printer_;
+    FrontEnd& front_end_;
+    Printer printer_;
+    Status status_;
+    OpenQuestions questions_;
+    RankSet failed_;
     Watch watch_;
     Clock::time_point next_look_at_signals_;
     std::uint32_t sequence_ = 0;

@@ -44,9 +44,20 @@ Prepared PythonSession::prepare(const std::string& text) {
     return prepared;
 }
 
-void PythonSession::note_failure() {
+bool PythonSession::open_front_end(bool plain, bool quiet) {
     py::gil_scoped_acquire gil;
-    session_.attr("failed")();
+    session_.attr("open_front_end")(plain, quiet);
+    return py::len(session_.attr("front").attr("magics")) > 0;
+}
+
+std::optional<std::string> PythonSession::read() {
+    py::gil_scoped_acquire gil;
+    return session_.attr("read")().cast<std::optional<std::string>>();
+}
+
+void PythonSession::note_failure(const std::string& ranks) {
+    py::gil_scoped_acquire gil;
+    session_.attr("failed")(ranks);
 }
 
 void PythonSession::show_profiles(const std::vector<MpiProfile>& profiles) {

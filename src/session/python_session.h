@@ -2,6 +2,7 @@
 
 #include <pybind11/pytypes.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,13 @@ class PythonSession {
   public:
     PythonSession(const std::string& targets, const std::string& fold, bool interactive);
     Prepared prepare(const std::string& text);
-    /// The cell that was prepared last has failed.
-    void note_failure();
+    /// Lets a user enter cells.
+    /// @return whether the editor is IPython's
+    bool open_front_end(bool plain, bool quiet);
+    /// What the user enters next; none when there will be no more.
+    std::optional<std::string> read();
+    /// The cell that was prepared last has failed on those ranks.
+    void note_failure(const std::string& ranks);
     /// What the ranks have spent in MPI in that cell.
     void show_profiles(const std::vector<MpiProfile>& profiles);
     /// Compiles the source of a program, which need not be sent then.

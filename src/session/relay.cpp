@@ -4,6 +4,8 @@
 #include <pybind11/pybind11.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/mpi_error.h"
 #include "embed/crash_report.h"
 
@@ -43,7 +45,14 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture)
       capture_(capture),
       agent_(agent),
       collector_(waits(world), [this](Report&& report) { give_on(std::move(report)); }),
-      sentry_(world.rank(), agent, [this](const Message& message) { tell_root(message); }) {
+      sentry_(world.rank(), agent, [this](const Message& message) { tell_root(message); }),
+      asked_(world.rank(), [this](const Message& message) {
+          agent_.post([this, message] {
+              capture_.drain();
+              collector_.stream(collector_.sequence());
+              tell_root(message);
+          });
+      }) {
     capture_.start(agent_.io(), [this](Capture::Source source, std::string&& lines) {
         add_own(source == Capture::out ? Stream::standard_output : Stream::standard_error,
                 std::move(lines));
@@ -79,7 +88,7 @@ void Relay::add_own(Stream stream, std::string text) {
 
 void Relay::tell_root(const Message& message) {
     if (world_.rank() == 0)
-        on_sentry(Message(message));
+        on_told(Message(message));
     else
         agent_.send(0, message);
 }
@@ -117,6 +126,7 @@ void Relay::finish(Outcome outcome, const std::string& raised) {
     agent_.now([&] {
         sentry_.leave(raised);
         capture_.drain();
+        if (interactive_) outcome.ended = RankSet::single(world_.rank());
         Report report{.sequence = collector_.sequence(), .outcome = std::move(outcome)};
         collector_.add(std::move(report), Clock::now(), world_.rank());
     });
@@ -152,9 +162,8 @@ void Relay::on_message(int source, Message&& message,
                        pass_down(bytes);
                        sentry_.proceed();
                    },
-                   [&](Picture&& picture) { on_sentry(std::move(picture)); },
-                   [&](Parked&& parked) { on_sentry(parked); },
-                   [&](Quiet&& quiet) { on_sentry(quiet); },
+                   [&](Answer&& answer) { asked_.take(std::move(answer)); },
+                   [&](auto&& told) { on_told(std::forward<decltype(told)>(told)); },
                },
                std::move(message));
 }
@@ -168,6 +177,7 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     RankSet ranks = cell.targets.within(world_.up().subtree());
     cell_number_ = cell.number;
     collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
+    interactive_ = cell.interactive;
     finalizing_ = cell.kind == Cell::Kind::finalize;
     bool mine = cell.targets.contains(world_.rank());
     sentry_.begin(cell, mine);
@@ -181,8 +191,21 @@ void Relay::on_turn(Clock::time_point now) {
     if (full != paused_) capture_.pause(paused_ = full);
     grant_credit();
     sentry_.tick(now);
+    if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
     if (rank_is_dying()) save_output();
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
+}
+
+/// The more ranks there are, the rarer each one does.
+void Relay::tell_unfinished(Clock::time_point now) {
+    next_unfinished_ = now + std::max<Clock::duration>(100ms, world_.size() * 1ms);
+    for (auto source : {Capture::out, Capture::err}) {
+        std::string text = capture_.unfinished(source);
+        if (text == unfinished_[source]) continue;
+        unfinished_[source] = text;
+        tell_root(Unfinished{
+            .rank = world_.rank(), .to_stderr = source == Capture::err, .text = std::move(text)});
+    }
 }
 
 void Relay::save_output() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "broadcast/agent.h"
 #include "broadcast/collector.h"
 #include "embed/capture.h"
+#include "session/questions.h"
 #include "session/sentry.h"
 
 namespace mpirepl {
@@ -35,6 +37,9 @@ class Relay : public AgentListener {
     // For any thread:
     /// A block that this rank has written to `stream`, after all that it has printed before.
     void write(Stream stream, std::string text);
+
+    /// The questions of this rank to the user; what it has printed comes before them.
+    AskedHere& asked() { return asked_; }
 
     // For the main thread:
     /// The next cell to run here; none when a signal came in, or a cell of other ranks was broken
@@ -62,8 +67,8 @@ class Relay : public AgentListener {
     /// Bytes of text that have left the collector, but not this rank.
     virtual std::size_t outgoing() const = 0;
     virtual void on_credit(std::size_t /*bytes*/) {}
-    /// What the sentries of all ranks say, on rank 0.
-    virtual void on_sentry(Message&& /*message*/) {}
+    /// What single ranks say to rank 0, on rank 0.
+    virtual void on_told(Message&& /*message*/) {}
 
     void pass_down(const std::shared_ptr<const std::string>& bytes);
     void start_cell(Cell&& cell, const std::shared_ptr<const std::string>& bytes);
@@ -74,6 +79,7 @@ class Relay : public AgentListener {
     Agent& agent_;
     Collector collector_;
     Sentry sentry_;
+    AskedHere asked_;
 
   private:
     void tell_root(const Message& message);
@@ -83,11 +89,15 @@ class Relay : public AgentListener {
     std::size_t backlog() const { return collector_.held_bytes() + outgoing(); }
     void grant_credit();
     void save_output();
+    void tell_unfinished(Clock::time_point now);
 
     std::deque<Cell> cells_;
 
     std::map<int, std::size_t> owed_;  // bytes of text, by child
     std::uint32_t cell_number_ = 0;
+    bool interactive_ = false;  ///< a user sees unfinished lines too
+    std::array<std::string, 2> unfinished_;
+    Clock::time_point next_unfinished_{};
     bool paused_ = false;
     bool finalizing_ = false;
 };

@@ -1,14 +1,13 @@
 #include "session/root.h"
 
-#include <Python.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/error.h"
-#include "console/pipe_input.h"
+#include "console/display_width.h"
+#include "console/printer.h"
 
 namespace mpirepl {
 namespace {
@@ -27,11 +26,11 @@ std::string describe(const Timing& timing) {
 
 }  // namespace
 
-int Root::run(Cell program, Fd input) {
+int Root::run(Cell program) {
     if (program.kind != Cell::Kind::cell) run_program(std::move(program));
     // As under `python -i`, cells follow whatever the program has come to.
     try {
-        if (input) run_cells(std::move(input));
+        if (reads_cells(options_)) run_cells();
     } catch (const UserError& error) {
         display_.say(fmt::format("mpirepl: {}", error.what()), true);
         status_ = std::max(status_, error.status());
@@ -46,45 +45,60 @@ void Root::run_program(Cell program) {
         status_ = 1;
         return;
     }
+    program.interactive = front_end_.interactive();
     program.fold = folds(fold_mode_, program.targets);
     note_status(run_everywhere(std::move(program)));
 }
 
-void Root::run_cells(Fd input) {
+void Root::run_cells() {
     ended_ = false;
-    interactive_ = ::isatty(input.get()) != 0;
-    PythonSession session(options_.targets, options_.fold, interactive_);
-    PipeInput cells(std::move(input), PY_VERSION_HEX >= 0x030C0000,
-                    [this] { interpreter_.handle_signals(); });
+    PythonSession session(options_.targets, options_.fold, front_end_.interactive());
+    front_end_.begin(session, interpreter_);
     int before = std::exchange(status_, 0);
     while (may_go_on()) {
-        std::optional<std::string> text = cells.next();
+        std::optional<std::string> text = front_end_.next();
         if (!text) break;
-        Prepared prepared = session.prepare(*text);
-        switch (prepared.verdict) {
-            case Prepared::Verdict::done:
-                break;
-            case Prepared::Verdict::quit:
-                ended_ = true;
-                break;
-            case Prepared::Verdict::syntax_error:
-                if (!interactive_) cells.skip_after_error();
-                [[fallthrough]];
-            case Prepared::Verdict::failed:
-                status_ = std::max(status_, 1);
-                break;
-            case Prepared::Verdict::run: {
-                fold_mode_ = prepared.fold_mode;
-                prepared.cell.fold = folds(fold_mode_, prepared.cell.targets);
-                Display::Finished finished = run_everywhere(std::move(prepared.cell));
-                note_status(finished);
-                if (finished.outcome.status != 0) session.note_failure();
-                if (!finished.outcome.profiles.empty())
-                    session.show_profiles(finished.outcome.profiles);
-            }
-        }
+        run_input(session, *text);
     }
-    status_ = std::max(status_, before);
+    // A user has seen what failed, and gone on.
+    status_ = front_end_.interactive() ? status_of_exit_ : std::max(status_, before);
+}
+
+void Root::run_input(PythonSession& session, const std::string& text) {
+    Prepared prepared = session.prepare(text);
+    switch (prepared.verdict) {
+        case Prepared::Verdict::done:
+            return;
+        case Prepared::Verdict::quit:
+            ended_ = true;
+            return;
+        case Prepared::Verdict::syntax_error:
+            front_end_.skip_after_error();
+            [[fallthrough]];
+        case Prepared::Verdict::failed:
+            status_ = std::max(status_, 1);
+            return;
+        case Prepared::Verdict::run:
+            run_prepared(session, std::move(prepared));
+    }
+}
+
+/// What a prefix leaves of the terminal's width.
+std::uint16_t Root::columns_for_output() const {
+    int columns = front_end_.columns() -
+                  display_width(prefix({.ranks = RankSet::single(display_.world_size() - 1)}));
+    return static_cast<std::uint16_t>(std::max(columns, 0));
+}
+
+void Root::run_prepared(PythonSession& session, Prepared&& prepared) {
+    fold_mode_ = prepared.fold_mode;
+    prepared.cell.fold = folds(fold_mode_, prepared.cell.targets);
+    prepared.cell.interactive = front_end_.interactive();
+    prepared.cell.columns = columns_for_output();
+    Display::Finished finished = run_everywhere(std::move(prepared.cell));
+    note_status(finished);
+    if (finished.outcome.status != 0) session.note_failure(finished.failed.to_string());
+    if (!finished.outcome.profiles.empty()) session.show_profiles(finished.outcome.profiles);
 }
 
 Display::Finished Root::run_everywhere(Cell cell) {
@@ -106,7 +120,10 @@ Display::Finished Root::run_everywhere(Cell cell) {
 void Root::note_status(const Display::Finished& finished) {
     for (const Timing& timing : finished.outcome.timings) display_.say(describe(timing), false);
     status_ = std::max(status_, finished.outcome.status);
-    if (finished.all_exited) ended_ = true;
+    if (finished.all_exited) {
+        ended_ = true;
+        status_of_exit_ = finished.outcome.status;
+    }
     if (finished.output_failure != 0) {
         status_ = std::max(status_, 1);
         ended_ = true;

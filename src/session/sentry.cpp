@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "embed/stacks.h"
+#include "session/signals.h"
 
 namespace mpirepl {
 namespace {
@@ -107,6 +108,7 @@ void Sentry::send(const AskPicture& question, Picture&& picture) {
 void Sentry::break_off(BreakOff&& order) {
     if (order.sequence != sequence_) return;
     bool interrupts = order.interrupt && phase_ == Phase::running;
+    if (interrupts) interrupt_children();
     if (std::exchange(broken_, true)) {  // Ctrl-C once more: there is one recovery a cell
         if (interrupts && rank_ != 0) ::pthread_kill(main_thread_, SIGINT);
         return;

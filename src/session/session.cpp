@@ -22,6 +22,7 @@
 #include "guard/guard.h"
 #include "session/builtin_module.h"
 #include "session/display.h"
+#include "session/front_end.h"
 #include "session/program_file.h"
 #include "session/python_session.h"
 #include "session/root.h"
@@ -99,18 +100,15 @@ class Rank {
   public:
     /// @throws UserError when this rank cannot begin
     Rank(const World& world, const SessionOptions& options)
-        : options_(options),
-          is_root_(world.rank() == 0),
-          program_(program(world)),
-          input_(input()),
-          agent_(world) {
+        : options_(options), is_root_(world.rank() == 0), program_(program(world)), agent_(world) {
         if (is_root_) {
-            printer_ = std::make_unique<Printer>(open_output(options, capture_),
-                                                 duplicate(capture_.real_stderr()));
-            auto display = std::make_unique<Display>(world, agent_, capture_, *printer_);
+            front_end_ = make_front_end(options, take_input(), open_output(options, capture_),
+                                        duplicate(capture_.real_stderr()));
+            auto display = std::make_unique<Display>(world, agent_, capture_, *front_end_);
             display_ = display.get();
             relay_ = std::move(display);
         } else {
+            take_input();
             relay_ = std::make_unique<Uplink>(world, agent_, capture_);
         }
         connect_builtin_module(world, relay_.get(), display_);
@@ -125,7 +123,7 @@ class Rank {
         relay_->start();
         try {
             if (is_root_)
-                status = Root(*display_, *interpreter_, options_).run(program_, std::move(input_));
+                status = Root(*display_, *front_end_, *interpreter_, options_).run(program_);
             else
                 follow(*relay_, *interpreter_);
         } catch (const std::exception& error) {
@@ -151,19 +149,14 @@ class Rank {
         program.targets = parse_targets(options_.targets, world.size());
         return program;
     }
-    Fd input() const {
-        if (options_.program != Cell::Kind::cell && !options_.cells_afterwards) return {};
-        Fd taken = take_standard_input();
-        return is_root_ ? std::move(taken) : Fd();
-    }
+    Fd take_input() const { return reads_cells(options_) ? take_standard_input() : Fd(); }
 
     const SessionOptions& options_;
     bool is_root_;
     Cell program_;
-    Fd input_;
     Agent agent_;  // outlives all that waits in its io_context
     Capture capture_;
-    std::unique_ptr<Printer> printer_;
+    std::unique_ptr<FrontEnd> front_end_;
     std::unique_ptr<Relay> relay_;
     Display* display_ = nullptr;
     std::optional<Interpreter> interpreter_;
@@ -180,6 +173,10 @@ void run_own_part(const Cell& cell, Relay& relay, Interpreter& interpreter) {
     Outcome outcome = interpreter.run(cell);
     if (cell.profiled) outcome.profiles.push_back(guard::end_profile());
     relay.finish(std::move(outcome), interpreter.raised());
+}
+
+bool reads_cells(const SessionOptions& options) {
+    return options.program == Cell::Kind::cell || options.cells_afterwards;
 }
 
 bool folds(const std::string& mode, const RankSet& targets) {

@@ -27,6 +27,9 @@ struct SessionOptions {
     bool cells_afterwards = false;  ///< -i
 };
 
+/// Whether cells are read: there is no program, or -i.
+bool reads_cells(const SessionOptions& options);
+
 /// Whether a cell's output is folded under a mode of --fold or %fold: auto, on or off.
 bool folds(const std::string& mode, const RankSet& targets);
 

@@ -1,9 +1,13 @@
 #include "session/signals.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 namespace mpirepl {
 namespace {
@@ -32,7 +36,31 @@ void put_in_front() {
     ::sigaction(SIGINT, &ours, nullptr);
 }
 
+void interrupt_children_of(pid_t process) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    for (const auto& thread :
+         fs::directory_iterator(fmt::format("/proc/{}/task", process), error)) {
+        std::ifstream children(thread.path() / "children");
+        for (pid_t child = 0; children >> child;) {
+            interrupt_children_of(child);
+            if (::getpgid(child) == ::getpgrp()) ::kill(child, SIGINT);
+        }
+    }
+}
+
 }  // namespace
+
+void interrupt() {
+    struct sigaction now {};
+    ::sigaction(SIGINT, nullptr, &now);
+    if (now.sa_handler == SIG_IGN)
+        interrupted = true;
+    else
+        ::kill(::getpid(), SIGINT);
+}
+
+void interrupt_children() { interrupt_children_of(::getpid()); }
 
 void install_signals(bool is_root) {
     main_thread = ::pthread_self();

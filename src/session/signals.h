@@ -10,6 +10,13 @@ void install_signals(bool is_root);
 /// Code may have put Python's handler back in the place of ours (asyncio does). For the agent.
 void keep_signals_installed();
 
+/// Ctrl-C at the terminal: SIGINT for this process, also while it is ignored, as system() does.
+void interrupt();
+
+/// Has the children of this process interrupted too, as those in the foreground of a terminal are:
+/// those of its process group, with their children. For the agent.
+void interrupt_children();
+
 /// Since the last question, there was a Ctrl-C; someone has asked where everybody is.
 bool take_interrupt();
 bool take_where();

@@ -10,7 +10,6 @@ import argparse
 import concurrent.futures
 import difflib
 import fnmatch
-import functools
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from processes import MARK, all_gone, kill_all
+from stack import Setup, is_there, make_setup
 
 HERE = Path(__file__).resolve().parent
 OWN_FILES = {"cmd", "in", "out", "err", "rc", "options"}
@@ -32,12 +32,6 @@ RUN = uuid.uuid4().hex
 ANSWER_SECONDS = 30
 LEFT_OVER_SECONDS = 5
 SHOWN = 5000
-
-ENVIRONMENT = {
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-}
-AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 # What Open MPI's launchers say themselves when a rank ends with another status than 0.
 LAUNCHER_BLOCK = re.compile(
@@ -56,16 +50,6 @@ LAUNCHER_LINE = re.compile(
     r'|Set MCA parameter "\w*help_aggregate")[^\n]*\n',
     re.MULTILINE,
 )
-
-
-@dataclass
-class Setup:
-    """What all transcripts of one run share."""
-
-    wrappers: Path
-    python: Path
-    stack: str
-    environment: dict[str, str]
 
 
 @dataclass
@@ -114,50 +98,6 @@ def expected(directory: Path, name: str) -> str:
     """Text of one of a transcript's files, empty when it is absent."""
     path = directory / name
     return path.read_bytes().decode(errors="surrogateescape") if path.exists() else ""
-
-
-def make_setup(program: str, mpiexec: str, python: str, wrappers: Path) -> Setup:
-    """Write the wrappers and make the environment of the commands.
-
-    The wrappers `exec` the real program: a symbolic link would mislead Open MPI, which finds its
-    installation by the path of mpiexec. ``python3`` comes from the directory of `python`, because
-    a virtual environment is found by the path of its interpreter, too.
-    """
-    interpreter = Path(shutil.which(python) or python).absolute()
-    for name, target in {"mpirepl": program, "mpiexec": mpiexec}.items():
-        real = shutil.which(target)
-        if real is None:
-            raise SystemExit(f"run.py: there is no program '{target}'; build it or name another")
-        wrapper = wrappers / name
-        wrapper.write_text(f"#!/bin/sh\nexec '{Path(real).absolute()}' \"$@\"\n")
-        wrapper.chmod(0o755)
-    environment = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in ("VIRTUAL_ENV", "CONDA_PREFIX")
-        and not key.startswith(("PYTHON", "LC_", "OMPI_COMM", "PMIX", "MPIREPL"))
-    }
-    added = ENVIRONMENT | (AS_ROOT if os.geteuid() == 0 else {})
-    print("environment: " + " ".join(f"{key}={value}" for key, value in added.items()))
-    environment |= added | {"LANG": "C.UTF-8"}
-    environment["PATH"] = os.pathsep.join(
-        [str(wrappers), str(interpreter.parent), environment.get("PATH", "/usr/bin:/bin")]
-    )
-    if (interpreter.parent.parent / "pyvenv.cfg").exists():
-        environment["VIRTUAL_ENV"] = str(interpreter.parent.parent)
-    command = [wrappers / "mpiexec", "--version"]
-    version = subprocess.run(command, env=environment, capture_output=True).stdout
-    stack = "debian" if b"OpenRTE" in version else "pypi"
-    return Setup(wrappers, interpreter, stack, environment)
-
-
-@functools.cache
-def is_there(python: Path, path: str, name: str) -> bool:
-    """Whether `name` is a command in `path` or a module of the interpreter `python`."""
-    code = f"import importlib.util as u, sys; sys.exit(u.find_spec({name!r}) is None)"
-    if shutil.which(name, path=path):
-        return True
-    return subprocess.run([python, "-c", code], capture_output=True, cwd="/").returncode == 0
 
 
 def reason_to_skip(options: Options, setup: Setup) -> str | None:

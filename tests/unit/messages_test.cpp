@@ -80,6 +80,9 @@ std::vector<Message> messages() {
             report,
             Credit{.bytes = 0xffff'ffff},
             StreamNow{.sequence = 7},
+            Question{.rank = 3, .number = 2, .hidden = true, .prompt = "name? "},
+            Answer{.number = 2, .kind = Answer::Kind::end, .text = "x"},
+            Unfinished{.rank = 1, .to_stderr = true, .text = "45%"},
             CloseOutput{},
             Cell{},
             Report{},
@@ -212,8 +215,10 @@ TEST_CASE("messages: enumerations and truth values out of range") {
         CHECK(is_refused(patched(bytes, kind_place, static_cast<std::uint8_t>(kind))));
     const std::size_t fold = targets_place + 4 + 2 * 8;
     REQUIRE(bytes[fold] == 1);
-    const std::size_t grace = fold + 3;
-    for (std::size_t flag : {fold, fold + 1, fold + 2, grace + 8}) {
+    const std::size_t interactive = fold + 2;
+    const std::size_t guarded = interactive + 1 + 2;
+    const std::size_t profiled = guarded + 1 + 8;
+    for (std::size_t flag : {fold, fold + 1, interactive, guarded, profiled}) {
         CHECK_FALSE(is_refused(patched(bytes, flag, '\0')));
         CHECK_FALSE(is_refused(patched(bytes, flag, '\1')));
         CHECK(is_refused(patched(bytes, flag, '\2')));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "console/writer.h"
 #include "unit/support.h"
 
 using namespace mpirepl;
@@ -21,8 +22,9 @@ void print(Printer& printer, const std::vector<Block>& blocks) {
 struct Printed {
     TemporaryFile standard_output;
     TemporaryFile standard_error;
-    Printer printer{standard_output.open(O_WRONLY | O_APPEND),
-                    standard_error.open(O_WRONLY | O_APPEND)};
+    Writer writer{standard_output.open(O_WRONLY | O_APPEND),
+                  standard_error.open(O_WRONLY | O_APPEND)};
+    Printer printer{writer};
 };
 
 }  // namespace
@@ -67,17 +69,20 @@ TEST_CASE_FIXTURE(Printed, "printer: odd blocks") {
 
 TEST_CASE("printer: both to one file keep their order") {
     TemporaryFile both;
-    Printer printer(both.open(O_WRONLY | O_APPEND), both.open(O_WRONLY | O_APPEND));
+    Writer writer(both.open(O_WRONLY | O_APPEND), both.open(O_WRONLY | O_APPEND));
+    Printer printer(writer);
     print(printer, {out("0", "a\n"), err("0", "b\n"), out("0", "c\n")});
     CHECK(both.content() == "[stdout:0] a\n[stderr:0] b\n[stdout:0] c\n");
 }
 
 TEST_CASE("printer: a failure of standard output is known, one of standard error is not") {
     TemporaryFile file;
-    Printer good(file.open(O_WRONLY), Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
+    Writer to_good(file.open(O_WRONLY), Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
+    Printer good(to_good);
     print(good, {out("0", "a\n"), err("0", "b\n")});
     CHECK(good.failure() == 0);
-    Printer bad(Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), file.open(O_WRONLY));
+    Writer to_bad(Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), file.open(O_WRONLY));
+    Printer bad(to_bad);
     print(bad, {out("0", "a\n")});
     CHECK(bad.failure() == ENOSPC);
 }
@@ -91,4 +96,14 @@ TEST_CASE("printer: quick cells are shown by rank, then stream, errors last") {
     CHECK(show(blocks) ==
           "0,3 out b; | 0 err w; | 1 out a; | 1 value v; | 1 err w; | 2 value v; | "
           "0 error e; | 1 exit_status 1;");
+}
+
+TEST_CASE_FIXTURE(Printed, "printer: colours are the ranks'") {
+    const Printer coloured(writer, true);
+    CHECK(coloured.start_of_line(out("0", "")) == "\033[32m[stdout:0]\033[0m ");
+    CHECK(coloured.start_of_line(err("0-4", "")) == "\033[32m[stderr:0-4]\033[0m ");
+    CHECK(coloured.start_of_line(out("1", "")) == "\033[33m[stdout:1]\033[0m ");
+    CHECK(coloured.start_of_line(out("5", "")) == coloured.start_of_line(out("5", "")));
+    CHECK(coloured.start_of_line(error("1", "")) == "\033[31m[error:1]\033[0m ");
+    CHECK(printer.start_of_line(out("0", "")) == "[stdout:0] ");
 }

@@ -1,0 +1,109 @@
+"""Input from the user on any rank: in cells typed at a terminal, questions go to rank 0."""
+
+import builtins
+import io
+import os
+import sys
+import threading
+
+import _mpirepl
+
+from mpirepl import _run
+
+END, INTERRUPTED = 1, 2  # Answer::Kind in src/broadcast/messages.h
+
+_one_at_a_time = threading.Lock()
+
+
+def install() -> None:
+    """Let input(), sys.stdin and getpass ask the user."""
+    sys.stdin = _Input()
+    builtins.input = _input
+    import getpass
+
+    getpass.getpass = _getpass
+
+
+def set_width(columns: int) -> None:
+    """Let what asks for the width of the terminal know (shutil, tqdm, pandas, rich)."""
+    os.environ["COLUMNS"] = str(columns)
+
+
+def _ask(prompt: str, hidden: bool = False) -> str:
+    """Return the user's answer, without its newline.
+
+    Raises
+    ------
+    EOFError, KeyboardInterrupt
+    """
+    _run.flush()
+    with _one_at_a_time:
+        answered = False
+        try:
+            _mpirepl.ask(prompt, hidden)
+            while (answer := _mpirepl.wait_for_answer()) is None:
+                pass
+            answered = True
+        finally:
+            if not answered:
+                _mpirepl.withdraw_question()
+    kind, text = answer
+    if kind == END:
+        raise EOFError("EOF when reading a line")
+    if kind == INTERRUPTED:
+        raise KeyboardInterrupt
+    return text
+
+
+def _input(prompt: object = "", /) -> str:
+    """Read a line from the user, who sees which rank asks. As Python's own input()."""
+    return _ask(str(prompt))
+
+
+def _getpass(prompt: str = "Password: ", stream: object = None) -> str:
+    """Read a line that is not shown while it is typed. As getpass.getpass()."""
+    return _ask(prompt, hidden=True)
+
+
+class _Input(io.TextIOBase):
+    """Standard input of a cell: each line is a question without words."""
+
+    encoding = "utf-8"
+    errors = "surrogateescape"
+    name = "<stdin>"
+    mode = "r"
+
+    def __init__(self):
+        super().__init__()
+        self._rest = ""
+
+    def readable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Stay open: exit() would close it, and the session may go on."""
+
+    def readline(self, size: int | None = -1, /) -> str:
+        if not self._rest:
+            try:
+                self._rest = _ask("") + "\n"
+            except EOFError:
+                return ""
+        if size is None or size < 0:
+            size = len(self._rest)
+        line, self._rest = self._rest[:size], self._rest[size:]
+        return line
+
+    def read(self, size: int | None = -1, /) -> str:
+        if size is not None and size >= 0:
+            return self.readline(size)
+        text = ""
+        while line := self.readline():
+            text += line
+        return text

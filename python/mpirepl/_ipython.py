@@ -1,0 +1,279 @@
+"""The front end on IPython's terminal shell: its editor, completion, history and configuration.
+
+The shell reads cells; they run like all others, on the targets. Magics about the editor and its
+history run in the shell itself, all others of IPython on the targets (see _rank_shell.py).
+"""
+
+import ast
+import asyncio
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable
+
+import _mpirepl
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import ExecutionResult
+from IPython.terminal import interactiveshell
+from IPython.terminal.ipapp import TerminalIPythonApp
+from IPython.terminal.prompts import Prompts
+from prompt_toolkit.application import create_app_session, run_in_terminal
+from prompt_toolkit.formatted_text import ANSI
+from prompt_toolkit.input import create_input
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.shortcuts import PromptSession
+from pygments.token import Token
+
+import __main__
+from mpirepl import _help, _rank_shell, _run, _terminal
+
+_FRONT_MAGICS = frozenset(
+    """alias alias_magic autocall automagic bookmark clear cls colors config cpaste doctest_mode ed
+    edit hist history less load loadpy logoff logon logstart logstate logstop lsmagic macro magic
+    man more notebook page paste pastebin pdef pdoc pfile pinfo pinfo2 precision psearch psource
+    pycat quickref recall rehashx rep rerun store unalias""".split()  # noqa: SIM905
+)
+
+
+class _Prompts(Prompts):
+    """IPython's prompts, with the targets when they are not all ranks."""
+
+    def in_prompt_tokens(self) -> list:
+        before, number, after = _terminal.prompt_of(self.shell.front.session)
+        return [
+            (Token.Prompt, self.vi_mode() + before),
+            (Token.PromptNum, number),
+            (Token.Prompt, after),
+        ]
+
+    def _width(self) -> int:
+        return sum(len(text) for _, text in self.in_prompt_tokens())
+
+
+class _TerminalShell(interactiveshell.TerminalInteractiveShell):
+    """IPython's shell; what it would run goes to the session."""
+
+    front = None
+
+    def run_cell(self, raw_cell: str, *args: object, **options: object) -> object:
+        """Have a cell run next, on the targets."""
+        self.front.pending.append(raw_cell)
+        return ExecutionResult(_rank_shell.info())
+
+    def safe_execfile(self, fname: str, *where: object, **options: object) -> None:
+        """Have the text of a file, such as one that has been edited, run next."""
+        with open(fname, encoding="utf-8") as file:
+            self.front.pending.append(file.read())
+
+    def _atexit_once(self) -> None:
+        """Leave the terminal alone: it is not there any more."""
+
+
+class _App(TerminalIPythonApp):
+    """Reads the user's configuration and makes the shell."""
+
+    startup: tuple = ()
+
+    def init_shell(self) -> None:
+        """Make the shell in the session's namespace."""
+        self.shell = _TerminalShell.instance(
+            parent=self,
+            profile_dir=self.profile_dir,
+            ipython_dir=self.ipython_dir,
+            user_module=__main__,
+        )
+        self.shell.configurables.append(self)
+
+    def init_banner(self) -> None:
+        """Leave it to the session."""
+
+    def init_crash_handler(self) -> None:
+        """Leave it to the session."""
+
+    def init_code(self) -> None:
+        """Note what has to run at the start, on all ranks."""
+        files: list[str] = []
+        self._exec_file = files.append
+        self._run_startup_files()
+        files += self.exec_files
+        self.startup = (*(_terminal.call_of_file(file) for file in files), *self.exec_lines)
+
+
+class FrontEnd:
+    """Reads cells for a session with IPython's editor."""
+
+    editor = _terminal.PROMPT
+
+    def __init__(self, session: object):
+        from IPython import __version__
+
+        self.name = f", IPython {__version__}"
+        self.session = session
+        self.pending: list[str] = []
+        self.hidden = False  # the cell that has been read is none of the user's
+        self._line = 0
+        path, self._room = _mpirepl.terminal
+        reading = io.TextIOWrapper(io.FileIO(path, "r"))
+        writing = io.TextIOWrapper(io.FileIO(path, "w"))
+        colours = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
+        self._input = create_input(reading)
+        self._output = Vt100_Output.from_pty(
+            writing, term=os.environ.get("TERM"), default_color_depth=colours
+        )
+        self._app = create_app_session(input=self._input, output=self._output)
+        self._app.__enter__()  # for good: it ends when it is forgotten
+        # Output of other threads shall go the way of all output, not past it.
+        interactiveshell.patch_stdout = lambda raw: contextlib.nullcontext()
+        _rank_shell.note_names()
+        _TerminalShell.front = self
+        with _terminal.on_terminal():
+            app = self._make_app(colours is not None)
+        self.shell = app.shell
+        _rank_shell.use(self.shell)
+        _run.on_value = self.showed
+        self._startup = ["__import__('mpirepl')._magic('ipython', '')", *app.startup]
+        self._stubs = {"line": set(), "cell": set()}
+        self._register(_help.SESSION_MAGICS | _help.RANK_MAGICS, "line")
+        self._register(_help.CELL_MAGICS, "cell")
+
+    @staticmethod
+    def _make_app(colourless: bool) -> _App:
+        hook = sys.excepthook
+        app = _App.instance(log_level=30)
+        app.config.TerminalInteractiveShell.simple_prompt = False
+        app.config.TerminalInteractiveShell.prompts_class = _Prompts
+        app.config.TerminalInteractiveShell.confirm_exit = False
+        app.config.TerminalInteractiveShell.term_title = False
+        if colourless:
+            app.config.InteractiveShell.colors = "NoColor"
+        app.initialize([])
+        sys.excepthook = hook
+        return app
+
+    def _register(self, helps: dict[str, str], kind: str) -> None:
+        """Let the editor complete and explain the session's own magics, which come first."""
+        for name, text in helps.items():
+            if name not in self.shell.magics_manager.magics[kind]:
+                self.shell.register_magic_function(_stub(name, text), kind, name)
+                self._stubs[kind].add(name)
+
+    @property
+    def magics(self) -> set[str]:
+        """The line magics that IPython has; extensions add to them."""
+        return self.shell.magics_manager.magics["line"].keys() - self._stubs["line"]
+
+    @property
+    def cell_magics(self) -> set[str]:
+        """The cell magics that IPython has."""
+        return self.shell.magics_manager.magics["cell"].keys() - self._stubs["cell"]
+
+    def read(self) -> str | None:
+        """Return the next cell; None when the user leaves."""
+        self.hidden = bool(self._startup)
+        if self._startup:
+            return self._startup.pop(0)
+        while not self.pending:
+            self.shell.execution_count = self.session.number + 1
+            if self.shell.separate_in:
+                _terminal.tell(self.shell.separate_in)
+            try:
+                with _terminal.editing(_terminal.PROMPT):
+                    self._watch(self.shell.pt_app)
+                    text = self.shell.prompt_for_code()
+            except EOFError:
+                if not self.shell.confirm_exit or _terminal.confirm("Do you really want to exit? "):
+                    return None
+                continue
+            except KeyboardInterrupt:
+                continue
+            if text and text.strip():
+                self._remember(text)
+                return text
+        return self.pending.pop(0)
+
+    def _remember(self, text: str) -> None:
+        """Write a cell into IPython's history file."""
+        history = self.shell.history_manager
+        self._line += 1
+        with history.db_input_cache_lock:
+            history.db_input_cache.append((self._line, text.rstrip("\n"), text.rstrip("\n")))
+        with contextlib.suppress(Exception):
+            history.writeout_cache()
+
+    def _watch(self, editor: PromptSession) -> None:
+        """Have the editor make room whenever there is output."""
+
+        def begin() -> None:
+            asyncio.get_running_loop().add_reader(self._room, self._make_room)
+
+        editor.app.pre_run_callables.append(begin)
+
+    def _make_room(self) -> None:
+        os.read(self._room, 4096)
+        run_in_terminal(_mpirepl.make_room)
+
+    def ask(self, prompt: str, hidden: bool) -> str:
+        """Ask for a line of input of a cell; raise EOFError or KeyboardInterrupt."""
+        editor = PromptSession(input=self._input, output=self._output)
+        self._watch(editor)
+        return editor.prompt(ANSI(prompt), is_password=hidden)
+
+    def took(self, number: int, text: str) -> None:
+        """Note that a cell has got this number: In, _i and their like."""
+        history, names = self.shell.history_manager, vars(__main__)
+        history.input_hist_raw.append(text.rstrip("\n"))
+        history.input_hist_parsed.append(text.rstrip("\n"))
+        names["_iii"], names["_ii"] = names.get("_ii", ""), names.get("_i", "")
+        names["_i"] = names[f"_i{number}"] = text.rstrip("\n")
+
+    def showed(self, value: object, previous: object) -> None:
+        """Note the value of a cell on this rank: Out, __ and their like."""
+        names, number = vars(__main__), self.session.number
+        names["___"], names["__"] = names.get("__"), previous
+        names["_oh"][number] = names[f"_{number}"] = value
+
+    def transform(self, source: bytes) -> bytes:
+        """Replace IPython's own syntax with calls."""
+        text = source.decode("utf-8", "surrogateescape")
+        return self.shell.transform_cell(text).encode("utf-8", "surrogateescape")
+
+    def run_own(self, source: bytes) -> bool:
+        """Run a cell that is no more than a magic about the editor, and tell whether it was one."""
+        if b"get_ipython" not in source:
+            return False
+        try:
+            call = _only_call(ast.parse(source))
+        except SyntaxError:
+            return False
+        if call is None or call[0] != "run_line_magic" or call[1] not in _FRONT_MAGICS:
+            return False
+        with _terminal.on_terminal():
+            try:
+                value = self.shell.run_line_magic(call[1], call[2])
+                if value is not None:
+                    print(value)
+            except Exception as error:
+                print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return True
+
+
+def _stub(name: str, text: str) -> Callable:
+    def magic(*arguments: str) -> None:
+        raise UsageError(f"%{name} acts on the session: put it before any code of the cell")
+
+    magic.__doc__ = text
+    return magic
+
+
+def _only_call(tree: ast.Module) -> tuple[str, str, str] | None:
+    """Return method, magic and argument if a cell is one call of a magic."""
+    match tree.body:
+        case [ast.Expr(ast.Call(func=ast.Attribute(attr=method), args=[*arguments]))] if all(
+            isinstance(argument, ast.Constant) for argument in arguments
+        ):
+            values = [argument.value for argument in arguments]
+            if len(values) == 2 and all(isinstance(value, str) for value in values):
+                return method, *values
+    return None

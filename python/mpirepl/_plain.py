@@ -1,0 +1,172 @@
+"""The front end on CPython's readline: history, completion, the same prompt as IPython's."""
+
+import codeop
+import contextlib
+import os
+import re
+
+import _mpirepl
+
+import __main__
+from mpirepl import _compile, _help, _history, _terminal
+
+_loaded_cells = 1000
+_redraw_key = r'"\e[99~": redraw-current-line'  # see src/session/interactive_front_end.cpp
+
+
+class FrontEnd:
+    """Reads cells for a session, statement by statement as python does."""
+
+    name = ""
+    editor = _terminal.READLINE
+    magics: frozenset = frozenset()  # of its own
+    hidden = False  # the cell that has been read is none of the user's
+
+    def __init__(self, session: object):
+        self._session = session
+        self._history = _history.History()
+        startup = os.environ.get("PYTHONSTARTUP")
+        self._startup = [_terminal.call_of_file(startup)] if startup else []
+        self._compiler = codeop.CommandCompiler()
+        self._compiler.compiler.flags |= _compile.TOP_LEVEL_AWAIT
+        self._readline = None
+        if _mpirepl.terminal is not None:
+            with contextlib.suppress(ImportError):
+                self._set_up_readline()
+
+    def read(self) -> str | None:
+        """Return the next cell; None when the user leaves."""
+        self.hidden = bool(self._startup)
+        if self.hidden:
+            return self._startup.pop()
+        before, number, after = _terminal.prompt_of(self._session)
+        prompt = before + number + after
+        continuation = "...: ".rjust(len(prompt))
+        while True:
+            try:
+                with _terminal.editing(_terminal.READLINE):
+                    text = self._read_statement(prompt, continuation)
+            except KeyboardInterrupt:
+                _terminal.tell("\nKeyboardInterrupt")
+                continue
+            except EOFError:
+                _terminal.tell("\n")
+                return None
+            if text.strip():
+                self._history.add(text)
+                return text
+
+    def _read_statement(self, prompt: str, continuation: str) -> str:
+        text = _read_line(prompt)
+        cell_magic = text.startswith("%%")
+        while True:
+            if cell_magic or re.match(r"\s*[%!]", text):
+                done = not cell_magic or text.endswith("\n")
+            else:
+                done = self._is_complete(text)
+            if done:
+                return text + "\n"
+            text += "\n" + _read_line(continuation)
+
+    def _is_complete(self, text: str) -> bool:
+        try:
+            return self._compiler(text, "<input>", "single") is not None
+        except _compile.ERRORS:
+            return True  # the session will say what is wrong
+
+    def took(self, number: int, text: str) -> None:
+        """Take no note of a cell's number: nothing here goes by it."""
+
+    def ask(self, prompt: str, hidden: bool) -> str:
+        """Ask for a line of input of a cell; raise EOFError or KeyboardInterrupt."""
+        if hidden:
+            return _read_hidden(prompt)
+        *before, prompt = prompt.split("\n")
+        _write("".join(f"{line}\r\n" for line in before))
+        try:
+            text = _read_line(prompt)
+        except EOFError:
+            _write("\r\n")
+            raise
+        if self._readline and text:  # it is no cell
+            last = self._readline.get_current_history_length()
+            if last and self._readline.get_history_item(last) == text:
+                self._readline.remove_history_item(last - 1)
+        return text
+
+    def _set_up_readline(self) -> None:
+        import readline
+        import rlcompleter
+
+        self._readline = readline
+        names = rlcompleter.Completer(vars(__main__))
+        readline.set_completer(
+            lambda text, state: _complete(readline.get_line_buffer(), names, text, state)
+        )
+        if "libedit" in (readline.__doc__ or ""):
+            readline.parse_and_bind("bind ^I rl_complete")
+        else:
+            readline.parse_and_bind("tab: complete")
+            readline.parse_and_bind(_redraw_key)
+        for cell in self._history.last(_loaded_cells):
+            for line in cell.splitlines():
+                if line.strip():
+                    readline.add_history(line)
+
+
+def _complete(line: str, names: object, text: str, state: int) -> str | None:
+    """Complete a magic at the beginning of the line, else a name."""
+    match = re.match(r"\s*(%%?)\w*$", line)
+    if not match:
+        return names.complete(text, state)
+    known = _help.CELL_MAGICS if match[1] == "%%" else _help.SESSION_MAGICS | _help.RANK_MAGICS
+    found = [name for name in sorted(known) if name.startswith(text)]
+    return found[state] if state < len(found) else None
+
+
+def _read_line(prompt: str) -> str:
+    line = _mpirepl.read_line(prompt)
+    if not line:
+        raise EOFError
+    return line.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+
+def _write(text: str) -> None:
+    if _mpirepl.terminal is not None:
+        with open(_mpirepl.terminal[0], "w") as terminal:
+            terminal.write(text)
+
+
+def _read_hidden(prompt: str) -> str:
+    if _mpirepl.terminal is None:
+        return _read_line(prompt)
+    import termios
+
+    with open(_mpirepl.terminal[0], "r+b", buffering=0) as terminal:
+        terminal.write(prompt.encode())
+        modes = termios.tcgetattr(terminal)
+        silent = [*modes]
+        silent[3] &= ~(termios.ECHO | termios.ICANON)
+        termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
+        try:
+            return _typed(terminal)
+        finally:
+            termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
+            terminal.write(b"\r\n")
+
+
+def _typed(terminal: object) -> str:
+    """Read keys to the end of the line, with backspace and Ctrl-U."""
+    text = b""
+    while True:
+        key = terminal.read(1)
+        if key in (b"\r", b"\n"):
+            return text.decode("utf-8", "surrogateescape")
+        if not key or (key == b"\x04" and not text):
+            raise EOFError
+        if key in (b"\x7f", b"\b"):
+            text = text[:-1]
+        elif key == b"\x15":
+            text = b""
+        elif key not in (b"\x05",):
+            text += key

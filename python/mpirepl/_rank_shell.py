@@ -1,0 +1,74 @@
+"""IPython on a rank, for cells that use one of its magics; loaded when the first one does."""
+
+import sys
+
+import __main__
+from mpirepl import _run
+
+_shell = None
+_before: frozenset = frozenset()
+
+
+def get() -> object:
+    """Return this rank's shell, as get_ipython(); it works in the session's own namespace."""
+    return _shell if _shell is not None else _make()
+
+
+def use(shell: object) -> None:
+    """Make this the rank's shell: its names are not the user's, and it hears of each cell."""
+    global _shell
+    _shell = shell
+    names = vars(__main__)
+    for name in ("exit", "quit", "_", "__", "___"):  # Python's own shall be found
+        names.pop(name, None)
+    _run.initial_names |= {name for name in names if name not in _before}
+    _run.cell_hooks[:] = [before_cell, after_cell]
+
+
+def note_names() -> None:
+    """Note which names are there before a shell brings its own."""
+    global _before
+    _before = frozenset(vars(__main__))
+
+
+def before_cell() -> None:
+    """Tell what is registered for it that a cell begins (autoreload, for example)."""
+    _shell.events.trigger("pre_execute")
+    _shell.events.trigger("pre_run_cell", info())
+
+
+def after_cell() -> None:
+    """Tell that it has ended."""
+    from IPython.core.interactiveshell import ExecutionResult
+
+    _shell.events.trigger("post_execute")
+    _shell.events.trigger("post_run_cell", ExecutionResult(info()))
+
+
+def info() -> object:
+    """Return what IPython says of a cell that it runs."""
+    import inspect
+
+    from IPython.core.interactiveshell import ExecutionInfo
+
+    names = inspect.signature(ExecutionInfo).parameters  # there are more in later versions
+    given = {"raw_cell": "", "store_history": False, "silent": False, "shell_futures": True}
+    return ExecutionInfo(**{name: given.get(name) for name in names})
+
+
+def _make() -> object:
+    try:
+        from IPython.core.interactiveshell import InteractiveShell
+        from traitlets.config import Config
+    except ImportError as error:
+        raise ImportError(
+            f"this magic is IPython's, which this rank's Python does not have: {error}"
+        ) from None
+    note_names()
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "NoColor"
+    hook = sys.excepthook
+    use(InteractiveShell.instance(user_module=__main__, config=config))
+    sys.excepthook = hook
+    return _shell

@@ -1,0 +1,75 @@
+#include "console/screen.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace mpirepl {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Redrawing the line takes the editor some milliseconds; keys shall not wait for it all the time.
+constexpr auto between_rooms = 50ms;
+
+}  // namespace
+
+void Screen::write(Destination destination, std::string&& text) {
+    if (!is_shown(destination)) {
+        past_.write(destination, std::move(text));
+    } else if (editing_) {
+        held_ += text;
+    } else {
+        std::string bytes = erasing();
+        bytes += text;
+        bytes += drawing();
+        terminal_.write(out, std::move(bytes));
+    }
+}
+
+std::size_t Screen::waiting() const { return held_.size() + terminal_.waiting() + past_.waiting(); }
+
+int Screen::failure(Destination destination) const {
+    return is_shown(destination) ? terminal_.failure(out) : past_.failure(destination);
+}
+
+void Screen::pass(std::string&& bytes) { terminal_.write(out, std::move(bytes)); }
+
+void Screen::begin_editing() {
+    show_status({});
+    editing_ = true;
+}
+
+void Screen::end_editing() {
+    editing_ = false;
+    release();
+}
+
+bool Screen::wants_room(Clock::time_point now) {
+    if (!editing_ || held_.empty() || now - asked_for_room_ < between_rooms) return false;
+    asked_for_room_ = now;
+    return true;
+}
+
+void Screen::release() {
+    if (!held_.empty()) terminal_.write(out, std::exchange(held_, {}));
+}
+
+void Screen::show_status(std::vector<std::string> lines) {
+    if (editing_ || lines == status_) return;
+    std::string bytes = erasing();
+    status_ = std::move(lines);
+    bytes += drawing();
+    terminal_.write(out, std::move(bytes));
+}
+
+/// The cursor stands at the end of the last line of the status.
+std::string Screen::erasing() const {
+    if (status_.empty()) return {};
+    if (status_.size() == 1) return "\r\033[J";
+    return fmt::format("\r\033[{}A\033[J", status_.size() - 1);
+}
+
+std::string Screen::drawing() const { return fmt::format("{}", fmt::join(status_, "\n")); }
+
+}  // namespace mpirepl

@@ -1,0 +1,231 @@
+#include "console/terminal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+
+namespace mpirepl {
+namespace {
+
+// What an editor may have switched on: bracketed paste, mouse, a hidden cursor, colours.
+constexpr std::string_view plain_again = "\033[?2004l\033[?1000l\033[?1l\033[?25h\033[0m";
+
+/// Without SIGTTOU, which a background process gets for changing its terminal.
+class BackgroundAllowed {
+  public:
+    BackgroundAllowed() {
+        sigset_t blocked;
+        sigemptyset(&blocked);
+        sigaddset(&blocked, SIGTTOU);
+        pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+    }
+    ~BackgroundAllowed() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    BackgroundAllowed(const BackgroundAllowed&) = delete;
+    BackgroundAllowed& operator=(const BackgroundAllowed&) = delete;
+
+  private:
+    sigset_t before_{};
+};
+
+struct Process {
+    std::string name;
+    char state = '?';
+    pid_t parent = 0;
+};
+
+Process look_up(pid_t process) {
+    std::string line;
+    std::getline(std::ifstream(fmt::format("/proc/{}/stat", process)), line);
+    std::size_t open = line.find('(');
+    std::size_t close = line.rfind(')');
+    if (open == std::string::npos || close == std::string::npos || close + 3 >= line.size())
+        return {};
+    return {.name = line.substr(open + 1, close - open - 1),
+            .state = line[close + 2],
+            .parent = static_cast<pid_t>(std::atol(line.c_str() + close + 4))};
+}
+
+std::string descriptor(pid_t process, int fd) { return fmt::format("/proc/{}/fd/{}", process, fd); }
+
+bool is_same_file(const std::string& one, const std::string& other) {
+    struct stat a {};
+    struct stat b {};
+    if (::stat(one.c_str(), &a) != 0 || ::stat(other.c_str(), &b) != 0) return false;
+    return S_ISCHR(a.st_mode) ? S_ISCHR(b.st_mode) && a.st_rdev == b.st_rdev
+                              : a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/// The path of the terminal behind a descriptor, empty when there is none.
+std::string terminal_behind(const std::string& descriptor_path) {
+    std::array<char, 256> target{};
+    ssize_t size = ::readlink(descriptor_path.c_str(), target.data(), target.size());
+    if (size <= 0) return {};
+    std::string path(target.data(), static_cast<std::size_t>(size));
+    if (!path.starts_with("/dev/")) return {};
+    Fd opened(::open(path.c_str(), O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    return opened && ::isatty(opened.get()) != 0 ? path : std::string();
+}
+
+bool has_launcher() {
+    constexpr std::array variables{"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    return std::any_of(variables.begin(), variables.end(),
+                       [](const char* variable) { return std::getenv(variable) != nullptr; });
+}
+
+/// The process that passes its input on: the first ancestor with another descriptor 0 than ours,
+/// since wrappers such as `sh -c` share ours; MPICH's has a helper in between.
+pid_t find_launcher(int input) {
+    const std::string own = descriptor(::getpid(), input);
+    constexpr int generations = 8;
+    pid_t ancestor = ::getppid();
+    for (int i = 0; i < generations && ancestor > 1; ++i) {
+        Process process = look_up(ancestor);
+        if (process.name != "hydra_pmi_proxy" && !is_same_file(own, descriptor(ancestor, 0)))
+            return ancestor;
+        ancestor = process.parent;
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::optional<TerminalPlace> find_terminal(int input, int output, int errors) {
+    pid_t reader = ::getpid();
+    std::string path = terminal_behind(descriptor(reader, input));
+    pid_t launcher = 0;
+    if (path.empty()) {
+        launcher = has_launcher() ? find_launcher(input) : 0;
+        if (launcher == 0) return std::nullopt;
+        reader = launcher;
+        path = terminal_behind(descriptor(launcher, STDIN_FILENO));
+        if (path.empty()) return std::nullopt;
+        output = STDOUT_FILENO;
+        errors = STDERR_FILENO;
+    }
+    return TerminalPlace{.path = path,
+                         .launcher = launcher,
+                         .has_output = is_same_file(path, descriptor(reader, output)),
+                         .has_errors = is_same_file(path, descriptor(reader, errors))};
+}
+
+Terminal::Terminal(TerminalPlace place)
+    : place_(std::move(place)), fd_(::open(place_.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    if (!fd_ || ::tcgetattr(fd(), &before_) != 0)
+        throw UserError(
+            fmt::format("the terminal {} cannot be used: {}", place_.path, std::strerror(errno)));
+    start_keeper();
+    if (in_foreground()) make_raw();
+}
+
+Terminal::~Terminal() {
+    restore();
+    // The keeper has nothing to do then: it is told so, and gone before this process is.
+    [[maybe_unused]] ssize_t written = ::write(life_.get(), "x", 1);
+    life_ = Fd();
+    ::waitpid(keeper_, nullptr, 0);
+}
+
+winsize Terminal::size() const {
+    winsize size{};
+    ::ioctl(fd(), TIOCGWINSZ, &size);
+    return size;
+}
+
+void Terminal::set(const termios& modes) const {
+    BackgroundAllowed allowed;
+    ::tcsetattr(fd(), TCSADRAIN, &modes);
+}
+
+void Terminal::make_raw() {
+    // Output stays as it was: other processes, the launcher among them, write there too.
+    termios raw = before_;
+    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG | IEXTEN);
+    raw.c_iflag &= ~static_cast<tcflag_t>(IXON | IXOFF | ICRNL | INLCR | IGNCR | BRKINT | ISTRIP);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    set(raw);
+    raw_ = true;
+}
+
+void Terminal::abandon() {
+    if (!raw_ || !in_foreground()) return;  // the keeper, or a shell, puts it back
+    [[maybe_unused]] ssize_t written = ::write(fd(), plain_again.data(), plain_again.size());
+    restore();
+}
+
+void Terminal::restore() {
+    if (!std::exchange(raw_, false)) return;
+    set(before_);
+}
+
+bool Terminal::in_foreground() const {
+    pid_t reader = place_.launcher != 0 ? place_.launcher : ::getpid();
+    if (look_up(reader).state == 'T') return false;
+    pid_t foreground = ::tcgetpgrp(fd());  // fails where it is not our controlling terminal
+    return foreground < 0 || foreground == ::getpgid(reader);
+}
+
+bool Terminal::suspend() const {
+    pid_t reader = place_.launcher != 0 ? place_.launcher : ::getpid();
+    // Without a shell above it that can put it in front again it would be stopped for ever.
+    pid_t above = look_up(reader).parent;
+    if (above <= 1 || ::getsid(above) != ::getsid(reader) || ::getpgid(above) == ::getpgid(reader))
+        return false;
+    return ::kill(-::getpgid(reader), SIGSTOP) == 0;
+}
+
+/// A process that waits for the end of this one and of the launcher. It has a process group of its
+/// own: launchers kill whole groups. It keeps our standard error open, so that a launcher which
+/// waits for the end of that comes back to the shell after the terminal has been restored.
+void Terminal::start_keeper() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+    Fd reader(ends[0]);
+    life_ = Fd(ends[1]);
+    pid_t rank = ::getpid();
+    pid_t group = ::getpgid(place_.launcher != 0 ? place_.launcher : rank);
+    keeper_ = ::fork();
+    if (keeper_ != 0) return;
+    // From here on only what is safe in the child of a process with threads.
+    ::setpgid(0, 0);
+    sigset_t all;
+    sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, nullptr);
+    long launcher = place_.launcher == 0 ? -1 : ::syscall(SYS_pidfd_open, place_.launcher, 0);
+    for (int fd = 0; fd < 4096; ++fd)
+        if (fd != 2 && fd != reader.get() && fd != fd_.get() && fd != launcher) ::close(fd);
+    std::array<pollfd, 2> events{
+        {{reader.get(), POLLIN, 0}, {static_cast<int>(launcher), POLLIN, 0}}};
+    while (::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
+    }
+    char farewell = 0;
+    if (events[0].revents != 0 && ::read(reader.get(), &farewell, 1) == 1) ::_exit(0);
+    pid_t front = ::tcgetpgrp(fd_.get());
+    if (front < 0 || front == group) {  // else a shell has put it back already
+        ::tcsetattr(fd_.get(), TCSANOW, &before_);
+        [[maybe_unused]] ssize_t written =
+            ::write(fd_.get(), plain_again.data(), plain_again.size());
+        written = ::write(fd_.get(), "\r\n", 2);
+    }
+    if (events[0].revents == 0) ::kill(rank, SIGKILL);  // nobody will ever read its output
+    ::_exit(0);
+}
+
+}  // namespace mpirepl

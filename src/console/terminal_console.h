@@ -1,0 +1,118 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "console/keyboard.h"
+#include "console/screen.h"
+#include "console/terminal.h"
+#include "console/writer.h"
+
+namespace mpirepl {
+
+/// The session's end of the user's terminal: takes the keys apart, shows output, and gives the
+/// line editor a pseudo terminal that it can use like any other. What an editor writes there comes
+/// to the screen, the keys that are meant for it go there. The agent's thread does the work; the
+/// front end on rank 0 owns it.
+class TerminalConsole {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    /// What keys ask for. Called as part of a turn.
+    struct Events {
+        std::function<void()> interrupt;  ///< Ctrl-C that is not a key for the editor
+        std::function<void()> cancelled;  ///< the editor will give up its line because of Ctrl-C
+        std::function<void()> where;      ///< Ctrl-T
+        std::function<void()> kill;       ///< Ctrl-\ and yes
+        std::function<void()> closed;     ///< no keys will come any more
+    };
+    /// Who reads keys from the pseudo terminal, and what makes it give up.
+    struct Editor {
+        Keyboard::Reader reader = Keyboard::Reader::editor;
+        std::string redraw;  ///< the keys that have it draw its line anew
+        bool asks = false;   ///< it asks for input of a cell: Ctrl-C is for the cell
+        std::string cancel;  ///< the keys that make it give up
+    };
+
+    /// @param keys from where keys come, @param out and @param err for what is not for the terminal
+    /// @throws UserError when the terminal cannot be used
+    TerminalConsole(TerminalPlace place, Fd keys, Fd out, Fd err);
+
+    Sink& sink() { return screen_; }
+    int columns() const { return columns_; }
+    bool has_output() const { return shown_.out; }
+
+    // For any thread:
+    /// The path of the pseudo terminal.
+    const std::string& editor_path() const { return editor_path_; }
+    /// A pipe that can be read from when the editor shall make room for output.
+    int room_fd() const { return room_reader_.get(); }
+    /// Waits until all that has been written to the pseudo terminal has come to the screen.
+    void wait_for_output_of_editor();
+
+    // As part of a turn:
+    void start(boost::asio::io_context& io, Events events);
+    void begin_editing(Editor editor);
+    void end_editing();
+    /// The editor's line is not on the screen now.
+    void release() { screen_.release(); }
+    /// The session ends at once.
+    void abandon() { terminal_.abandon(); }
+    /// Has a question that is being asked given up.
+    void cancel_question();
+    void show_status(const std::vector<std::string>& lines);
+    void tick(Clock::time_point now);
+
+  private:
+    void await_keys();
+    void take_keys(std::string_view bytes);
+    void obey(Keyboard::Command command);
+    void decide_about_killing(char key);
+    void feed_editor(Clock::time_point now);
+    void await_editor();
+    bool relay_editor();
+    void follow_size();
+    void suspend();
+    void look_whether_resumed(Clock::time_point now);
+    void cancel();
+    void redraw();
+    void make_room();
+    Keyboard::Reader reader() const;
+
+    Screen::Shown shown_;
+    Terminal terminal_;
+    Writer to_terminal_;
+    Writer past_terminal_;
+    Screen screen_;
+    Keyboard keyboard_;
+    Fd keys_fd_;
+    std::string editor_path_;
+    Fd editor_side_;  ///< keeps the pseudo terminal open between two editors
+    Fd our_side_;
+    Fd room_reader_;
+    Fd room_writer_;
+    std::unique_ptr<boost::asio::posix::stream_descriptor> keys_;
+    std::unique_ptr<boost::asio::posix::stream_descriptor> pty_;
+    Events events_;
+    Editor editor_;
+    Clock::time_point editing_since_{};
+    Clock::time_point next_look_{};
+    winsize size_{};
+    std::atomic<int> columns_ = 0;
+    bool suspended_ = false;
+    bool was_behind_ = false;  ///< since then another job has had the terminal
+    Clock::time_point suspended_at_{};
+    bool asking_to_kill_ = false;
+    std::atomic<unsigned> marks_written_ = 0;
+    std::atomic<unsigned> marks_seen_ = 0;
+};
+
+}  // namespace mpirepl
