@@ -1,0 +1,150 @@
+"""What dies, and what is left: a terminal as before, and no process."""
+
+import signal
+
+from scene import Scene, scenario
+from terminal import Terminal, expect
+
+from scenarios import know_rank
+
+
+def is_dead(t: Terminal) -> None:
+    """Wait for the end with whatever status but 0."""
+    t.until(lambda: t.status() is not None, "the end")
+    t.ends(t.status())
+    expect(t.status() != 0, "the status is 0")
+
+
+@scenario()
+def rank_0_killed(t: Terminal):
+    """SIGKILL of rank 0 at the prompt."""
+    t.prompt()
+    t.signal(t.rank(0), signal.SIGKILL)
+    is_dead(t)
+
+
+@scenario()
+def rank_0_killed_in_a_cell(t: Terminal):
+    """SIGKILL of rank 0 in a cell."""
+    t.run("import time; print('begun'); time.sleep(1000)")
+    t.reports("stdout", "begun", "0-2")
+    t.signal(t.rank(0), signal.SIGKILL)
+    is_dead(t)
+
+
+@scenario()
+def other_rank_killed(t: Terminal):
+    """SIGKILL of another rank at the prompt."""
+    t.prompt()
+    t.signal(t.rank(2), signal.SIGKILL)
+    is_dead(t)
+
+
+@scenario()
+def other_rank_killed_in_a_cell(t: Terminal):
+    """SIGKILL of another rank in a cell."""
+    t.run("import time; print('begun'); time.sleep(1000)")
+    t.reports("stdout", "begun", "0-2")
+    t.signal(t.rank(1), signal.SIGKILL)
+    is_dead(t)
+
+
+@scenario()
+def mpiexec_killed(t: Terminal):
+    """SIGKILL of mpiexec at the prompt."""
+    t.prompt()
+    t.signal(t.launcher(), signal.SIGKILL)
+    t.ends(137)
+
+
+@scenario()
+def mpiexec_killed_in_a_cell(t: Terminal):
+    """SIGKILL of mpiexec in a cell."""
+    t.run("import time; print('begun'); time.sleep(1000)")
+    t.reports("stdout", "begun", "0-2")
+    t.signal(t.launcher(), signal.SIGKILL)
+    t.ends(137)
+
+
+@scenario()
+def mpiexec_terminated(t: Terminal):
+    """SIGTERM to mpiexec at the prompt."""
+    t.prompt()
+    t.signal(t.launcher(), signal.SIGTERM)
+    is_dead(t)
+
+
+@scenario()
+def mpiexec_interrupted(t: Terminal):
+    """SIGINT to mpiexec from elsewhere ends the job."""
+    t.prompt()
+    t.signal(t.launcher(), signal.SIGINT)
+    is_dead(t)
+
+
+@scenario()
+def segmentation_fault_of_rank_0(t: Terminal):
+    """SIGSEGV of rank 0: its report, and then the end."""
+    know_rank(t)
+    t.run("import ctypes; rank == 0 and ctypes.string_at(0)")
+    is_dead(t)
+    expect("SIGSEGV" in t.text() or "Segmentation fault" in t.text(), "there is no report")
+
+
+@scenario()
+def segmentation_fault_of_another_rank(t: Terminal):
+    """SIGSEGV of another rank: its report names it."""
+    know_rank(t)
+    t.run("import ctypes; rank == 2 and ctypes.string_at(0)")
+    is_dead(t)
+    expect("rank 2" in t.text(), "there is no report of rank 2")
+
+
+@scenario()
+def closed_window(t: Terminal):
+    """The window is closed at the prompt."""
+    t.prompt()
+    t.close()
+    t.nothing_is_left()
+
+
+@scenario()
+def closed_window_in_a_cell(t: Terminal):
+    """The window is closed while a cell runs."""
+    t.run("import time; print('begun'); time.sleep(1000)")
+    t.reports("stdout", "begun", "0-2")
+    t.close()
+    t.nothing_is_left()
+
+
+@scenario(command="bash --norc --noprofile -i", environment={"PS1": "shell> "})
+def closed_window_with_a_shell(t: Terminal, scene: Scene):
+    """The window is closed; a shell with job control was around the session."""
+    t.asks("shell> ")
+    t.type(f"mpiexec -n 2 {scene.mpirepl}\r")
+    t.prompt()
+    t.close()
+    t.nothing_is_left()
+
+
+@scenario(command="bash --norc --noprofile -i", environment={"PS1": "shell> "})
+def shell_after_mpiexec_was_killed(t: Terminal, scene: Scene):
+    """A shell takes the terminal back as it was, and the user sees what he types."""
+    t.asks("shell> ")
+    t.type(f"mpiexec -n 2 {scene.mpirepl}\r")
+    t.prompt()
+    t.signal(t.launcher(), signal.SIGKILL)
+    t.asks("shell> ")
+    t.type("echo one; exit 0\r")
+    t.ends(0)
+    expect("\none\n" in t.text(), "the shell does not work as before")
+
+
+@scenario()
+def abort(t: Terminal):
+    """MPI_Abort does not end an interactive session."""
+    know_rank(t)
+    t.run("rank == 1 and comm.Abort(3)")
+    t.number += 1
+    t.prompt()
+    expect("Out[1:3]: 1" in t.cell("rank"), "rank 1 is gone")

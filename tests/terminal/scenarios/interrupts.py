@@ -1,0 +1,182 @@
+"""Ctrl-C while a cell runs, Ctrl-\\, deadlocks."""
+
+import time
+
+from scene import PLAIN, Scene, scenario
+from terminal import CTRL_BACKSLASH, CTRL_C, Terminal, expect
+
+from scenarios import know_rank
+
+SOON = 20.0  # seconds; it is less than one on a quiet machine
+
+
+def is_interrupted(t: Terminal, source: str, ranks: str, text: str | None = None) -> None:
+    """Run a cell that prints "begun" on ranks, press Ctrl-C, and look at what comes of it."""
+    t.run(source, text)
+    t.reports("stdout", "begun", ranks)
+    begin = time.monotonic()
+    t.type(CTRL_C)
+    t.reports("error", "KeyboardInterrupt.*", ranks)
+    t.number += 1
+    t.prompt()
+    took = time.monotonic() - begin
+    expect(took < SOON, f"the prompt came after {took:.1f} s")
+    expect("Out[2:" in t.cell("alive"), "the next cell does not work")
+
+
+@scenario()
+def ctrl_c_in_a_loop(t: Terminal):
+    """Ctrl-C ends a loop of Python on all ranks."""
+    t.cell("alive = 1")
+    is_interrupted(t, "print('begun'); sum(0 for _ in iter(int, 1))", "0-2")
+
+
+@scenario()
+def ctrl_c_in_sleep(t: Terminal):
+    """Ctrl-C ends time.sleep on all ranks."""
+    t.cell("import time; alive = 1")
+    is_interrupted(t, "print('begun'); time.sleep(1000)", "0-2")
+
+
+@scenario()
+def ctrl_c_in_a_subprocess(t: Terminal):
+    """Ctrl-C ends waiting for a child, and the child."""
+    t.cell("import subprocess; alive = 1")
+    is_interrupted(t, "print('begun'); subprocess.run(['sleep', '1000'])", "0-2")
+
+
+@scenario()
+def ctrl_c_in_a_shell_command(t: Terminal):
+    """Ctrl-C ends !commands."""
+    t.cell("alive = 1")
+    is_interrupted(t, "!echo begun; sleep 1000", "0-2")
+
+
+@scenario()
+def ctrl_c_in_os_system(t: Terminal):
+    """Ctrl-C reaches children that Python waits for in C."""
+    t.cell("import os; alive = 1")
+    t.run("print('begun'); status = os.system('sleep 1000')")
+    t.reports("stdout", "begun", "0-2")
+    t.type(CTRL_C)
+    t.number += 1
+    t.prompt()
+    expect("Out[2:" in t.cell("alive"), "the next cell does not work")
+
+
+@scenario()
+def ctrl_c_in_receive(t: Terminal):
+    """Ctrl-C ends a receive for which nothing comes."""
+    t.cell("alive = 1")
+    t.magic("%guard grace 1000")
+    know_rank(t)
+    is_interrupted(t, "print('begun'); comm.recv(source=(rank + 1) % 3)", "0-2")
+
+
+@scenario()
+def ctrl_c_in_a_barrier(t: Terminal):
+    """Ctrl-C ends a barrier to which one rank does not come, and what that does."""
+    t.cell("import time; alive = 1")
+    know_rank(t)
+    source = "print('begun'); comm.Barrier() if rank < 2 else time.sleep(1000)"
+    is_interrupted(t, source, "0-2")
+
+
+@scenario()
+def ctrl_c_on_one_rank(t: Terminal):
+    """Ctrl-C concerns only the ranks that still run the cell."""
+    t.cell("import time; alive = 1")
+    know_rank(t)
+    t.run("_ = rank == 2 and (print('begun'), time.sleep(1000))")
+    t.reports("stdout", "begun", "2")
+    t.type(CTRL_C)
+    t.reports("error", "KeyboardInterrupt.*", "2")
+    t.number += 1
+    t.prompt()
+
+
+@scenario()
+def ctrl_c_on_rank_0(t: Terminal):
+    """Rank 0, which has the terminal, is interrupted like any other."""
+    t.cell("import time; alive = 1")
+    know_rank(t)
+    t.run("_ = rank == 0 and (print('begun'), time.sleep(1000))")
+    t.reports("stdout", "begun", "0")
+    t.type(CTRL_C)
+    t.reports("error", "KeyboardInterrupt.*", "0")
+    t.number += 1
+    t.prompt()
+
+
+@scenario()
+def ctrl_c_that_is_caught(t: Terminal, scene: Scene):
+    """A cell may catch KeyboardInterrupt and go on."""
+    scene.file(
+        "patient.py",
+        "import time\n\ndef sleep():\n    try:\n        print('begun')\n        time.sleep(1000)\n"
+        "    except KeyboardInterrupt:\n        print('caught')\n",
+    )
+    t.run("import patient; patient.sleep()")
+    t.reports("stdout", "begun", "0-2")
+    t.type(CTRL_C)
+    t.reports("stdout", "caught", "0-2")
+    t.number += 1
+    t.prompt()
+    expect("[error" not in t.text(), "it ended with an error")
+
+
+@scenario()
+def ctrl_c_twice(t: Terminal):
+    """Ctrl-C again and again does no harm."""
+    t.run("import time; print('begun'); time.sleep(1000)")
+    t.reports("stdout", "begun", "0-2")
+    t.type(CTRL_C * 5)
+    t.number += 1
+    t.prompt()
+    expect("Out[2:2]: 2" in t.cell("1 + 1"), "the next cell does not work")
+
+
+@scenario()
+def deadlock(t: Terminal):
+    """A deadlock is reported, and the next cell works over the same communicator."""
+    know_rank(t)
+    printed = t.cell("comm.recv(source=(rank + 1) % 3)")
+    expect("DeadlockError" in printed, "no report")
+    expect("Out[2:3]: 3" in t.cell("comm.allreduce(1)"), "the communicator is not usable")
+
+
+@scenario()
+def ctrl_backslash_at_the_prompt(t: Terminal):
+    r"""Ctrl-\ asks; anything but yes goes on."""
+    t.prompt()
+    t.type(CTRL_BACKSLASH)
+    t.shows(r"(?i)kill")
+    t.type("n")
+    expect("Out[2:1]: 2" in t.cell("1 + 1"), "the next cell does not work")
+
+
+@scenario()
+def ctrl_backslash_kills(t: Terminal):
+    r"""Ctrl-\ and yes ends a session whose cell does not bear Ctrl-C."""
+    t.run("import signal; _ = signal.signal(signal.SIGINT, signal.SIG_IGN)")
+    t.number += 1
+    t.run("import time; print('begun'); time.sleep(1000)")
+    t.reports("stdout", "begun", "0-2")
+    t.type(CTRL_BACKSLASH)
+    t.shows(r"(?i)kill")
+    t.type("y")
+    t.until(lambda: t.status() is not None, "the end")
+    t.ends(t.status())
+    expect(t.status() != 0, "the status is 0")
+
+
+@scenario(PLAIN)
+def ctrl_c_during_the_start(t: Terminal):
+    """Ctrl-C before the first prompt ends the job or is the first key, and nothing is left."""
+    t.until(t.processes, "a process")
+    t.type(CTRL_C)
+    t.until(lambda: t.status() is not None or "In [1]:" in t.text(), "the end or a prompt")
+    if t.status() is None:
+        t.leave()
+    else:
+        t.ends(t.status())

@@ -1,0 +1,208 @@
+"""Magics: those on the session, those on the targets, those of IPython."""
+
+import re
+
+from scene import IPYTHON, Scene, scenario
+from terminal import CTRL_C, ENTER, ESCAPE, Terminal, expect
+
+from scenarios import know_rank
+
+
+@scenario(IPYTHON)
+def question_mark(t: Terminal):
+    """A name with a question mark shows its documentation, once."""
+    t.cell("import textwrap; documented = textwrap.dedent")
+    t.run("documented?")
+    t.shows("Remove any common leading whitespace")
+    leave_pager(t)
+    expect(t.text().count("Remove any common") == 1, "it has come more than once")
+
+
+def leave_pager(t: Terminal) -> None:
+    """Leave the pager if there is one, and wait for a prompt."""
+    t.until(lambda: t.last_line().startswith((":", "(END)", "In [")), "a pager or a prompt")
+    if not t.last_line().startswith("In ["):
+        t.type("q")
+    t.finds_number()
+
+
+@scenario(IPYTHON, environment={"EDITOR": "{home}/editor"})
+def edit_magic(t: Terminal, scene: Scene):
+    """%edit opens an editor on rank 0; what is written there runs on all ranks."""
+    scene.file("editor", "#!/bin/sh\necho 'edited = 6 * 7' >\"$1\"\n", executable=True)
+    t.run("%edit")
+    t.finds_number()
+    expect(t.cell("edited").count("]: 42") == 3, "it has not been run on all ranks")
+
+
+@scenario(IPYTHON)
+def timeit_magic(t: Terminal):
+    """%timeit measures on every rank."""
+    t.run("%timeit -n 10 -r 2 sum(range(10))")
+    t.number += 1
+    t.prompt()
+    expect(t.printed(1).count("per loop") == 3, "not every rank has measured")
+
+
+@scenario()
+def time_magic(t: Terminal):
+    """%time prints the wall time of a line over the ranks."""
+    t.cell("import time")
+    printed = t.cell("%time time.sleep(0.1)")
+    expect(re.search(r"^time: min 1\d\d ms", printed, re.MULTILINE), f"no time: {printed}")
+
+
+@scenario()
+def time_of_a_cell(t: Terminal):
+    """%%time prints that of a cell, which two empty lines end, as in IPython."""
+    t.cell("import time")
+    t.run("%%time\ntime.sleep(0.1)\n\n")
+    t.shows(r"^time: min 1\d\d ms")
+    t.finds_number()
+
+
+@scenario()
+def run_magic(t: Terminal, scene: Scene):
+    """%run runs a file on the targets; its names are there afterwards."""
+    scene.file("script.py", "import sys\nword = sys.argv[1]\nprint('the script')\n")
+    printed = t.cell("%run script.py yes")
+    expect(printed.count("] the script") == 3, f"not every rank has run it: {printed}")
+    expect("Out[2:2]: 'yes'" in t.cell("word"), "its names are not there")
+
+
+@scenario(IPYTHON)
+def autoreload(t: Terminal, scene: Scene):
+    """%autoreload 2: a module that has changed is new on all ranks."""
+    scene.file("changing.py", "def answer(): return 'old'\n")
+    t.run("%load_ext autoreload")
+    t.finds_number()
+    t.run("%autoreload 2")
+    t.finds_number()
+    t.cell("import changing")
+    expect(t.cell("changing.answer()").count("'old'") == 3, "not the old one on all ranks")
+    scene.file("changing.py", "def answer(): return 'a new one'\n")
+    expect(t.cell("changing.answer()").count("'a new one'") == 3, "not the new one on all ranks")
+
+
+@scenario()
+def shell_command(t: Terminal):
+    """!command runs on the targets."""
+    printed = t.cell("!echo from the $((6 * 7))")
+    expect(printed.count("] from the 42") == 3, f"not on every rank: {printed}")
+
+
+@scenario()
+def shell_command_with_a_value(t: Terminal):
+    """name = !command keeps its lines."""
+    t.cell("lines = !echo one; echo two")
+    expect("['one', 'two']" in t.cell("list(lines)"), "other lines")
+
+
+@scenario(IPYTHON, command="")
+def configuration_of_the_user(scene: Scene):
+    """Editing mode and aliases of the user's ipython_config.py hold."""
+    scene.configure("c.TerminalInteractiveShell.editing_mode = 'vi'\n")
+    t = scene.session(2)
+    t.until(lambda: "In [1]:" in t.text(), "a prompt")
+    t.type("xx40 + 2")
+    t.until(lambda: "xx40 + 2" in t.visible(), "the line")
+    t.type(ESCAPE)
+    t.until(lambda: "[nav]" in t.visible(), "the mode in the prompt")
+    t.type("02x")
+    t.until(lambda: "xx40" not in t.last_line() and "40 + 2" in t.last_line(), "the line mended")
+    t.type(ENTER)
+    t.until(lambda: "Out[1:1]: 42" in t.text(), "the value")
+    t.until(lambda: "In [2]:" in t.visible(), "the next prompt")
+    t.type(f"exit{ENTER}")
+    t.ends(0)
+
+
+@scenario(IPYTHON, command="")
+def startup_files_of_the_user(scene: Scene):
+    """What the user's startup files define is there."""
+    scene.file(".ipython/profile_default/startup/00-mine.py", "mine = 6 * 7\n")
+    t = scene.session(2)
+    expect("Out[0:1]: 42" in t.cell("mine"), "the name is not there")
+
+
+@scenario(IPYTHON, command="")
+def keys_of_the_user(scene: Scene):
+    """So do key bindings that a startup file adds."""
+    scene.file(".ipython/profile_default/startup/00-keys.py", KEYS)
+    t = scene.session(2)
+    t.prompt()
+    t.type("\x1bq")
+    t.prompt("6 * 7")
+    t.type(ENTER)
+    t.number += 1
+    t.prompt()
+
+
+KEYS = """\
+shell = get_ipython()
+
+@shell.pt_app.key_bindings.add("escape", "q")
+def insert(event):
+    event.current_buffer.insert_text("6 * 7")
+"""
+
+
+@scenario()
+def reset_asks(t: Terminal):
+    """%reset asks before it removes anything."""
+    t.cell("kept = 1")
+    t.run("%reset")
+    t.until(lambda: re.search(r"\(y/\[n\]\)", t.last_line()), "the question")
+    t.type(f"n{ENTER}")
+    t.finds_number()
+    expect("]: 1" in t.cell("kept"), "it has removed the names")
+    t.run("%reset")
+    t.until(lambda: re.search(r"\(y/\[n\]\)", t.last_line()), "the question")
+    t.type(f"y{ENTER}")
+    t.finds_number()
+    expect("NameError" in t.cell("kept"), "it has not removed the names")
+
+
+@scenario()
+def targets_of_one_cell(t: Terminal):
+    """%%targets and %px choose the ranks of one cell."""
+    know_rank(t)
+    printed = t.cell("%px --targets 1 rank")
+    expect(printed.strip() == "Out[1:2]: 1", f"it ran elsewhere: {printed}")
+    t.run("%%targets 0,2\nrank\n\n")
+    t.shows(r"^Out\[2:3\]: 2")
+    t.finds_number()
+    expect("Out[1:3]" not in t.text(), "it ran on rank 1, too")
+
+
+@scenario()
+def unknown_magic(t: Terminal):
+    """A magic that does not exist is one sentence."""
+    t.run("%targetz")
+    t.shows("mpirepl: there is no magic %targetz")
+    t.finds_number()
+    expect("Out[2:" in t.cell("1 + 1"), "the next cell does not work")
+
+
+@scenario()
+def where_magic(t: Terminal):
+    """%where at the prompt: all are idle."""
+    expect("idle" in t.magic("%where"), "they are not idle")
+
+
+@scenario(IPYTHON)
+def magic_of_the_session_on_rank_0(t: Terminal):
+    """A magic of IPython that is none of ours acts on rank 0 or on the ranks, once each."""
+    t.run("%lsmagic")
+    t.shows("%targets")
+    t.finds_number()
+
+
+@scenario(IPYTHON)
+def broken_off_line(t: Terminal):
+    """Ctrl-C in a cell of several lines that is not complete clears it."""
+    t.prompt()
+    t.type(f"def f():{ENTER}")
+    t.asks("   ...:     ")
+    t.type(CTRL_C)
+    t.prompt()

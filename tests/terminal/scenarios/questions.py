@@ -1,0 +1,251 @@
+"""What cells ask: input(), getpass, debuggers, on any rank."""
+
+from scene import IPYTHON, Scene, scenario
+from terminal import BACKSPACE, CTRL_C, CTRL_D, ENTER, LEFT, Terminal, expect
+
+from scenarios import know_rank
+
+
+@scenario(ranks=4)
+def input_on_rank_3(t: Terminal):
+    """The question tells its rank, the answer goes there."""
+    know_rank(t)
+    t.run("name = input('name? ') if rank == 3 else None")
+    t.asks("[stdin:3] name? ")
+    t.type(f"Ada{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("Out[3:3]: 'Ada'" in t.cell("name"), "rank 3 has another answer")
+
+
+@scenario()
+def input_on_all_ranks(t: Terminal):
+    """One question at a time, in the order of the ranks."""
+    know_rank(t)
+    t.run("name = input('name? ')")
+    for rank in range(3):
+        t.asks(f"[stdin:{rank}] name? ")
+        expect(f"[stdin:{rank + 1}]" not in t.text(), "two questions at once")
+        t.type(f"number {rank}{ENTER}")
+    t.number += 1
+    t.prompt()
+    printed = t.cell("name")
+    wanted = [f"Out[{rank}:3]: 'number {rank}'" for rank in range(3)]
+    expect(printed.strip().split("\n") == wanted, f"other answers: {printed}")
+
+
+@scenario()
+def input_while_rank_0_waits(t: Terminal):
+    """Rank 0 waits in MPI meanwhile."""
+    know_rank(t)
+    t.run("word = comm.bcast(input('word? ') if rank == 2 else None, root=2)")
+    t.asks("[stdin:2] word? ")
+    t.type(f"yes{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect(t.cell("word").count("'yes'") == 3, "not all have the answer")
+
+
+@scenario()
+def answer_is_edited(t: Terminal):
+    """The answer is edited like any line."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("word = input('word? ')")
+    t.asks("[stdin:1] word? ")
+    t.type("acx")
+    t.asks("[stdin:1] word? ", "acx")
+    t.type(f"{BACKSPACE}{LEFT}b{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("'abc'" in t.cell("word"), "the keys have done something else")
+
+
+@scenario()
+def question_of_several_lines(t: Terminal):
+    """A prompt of several lines asks in its last one; an empty prompt asks, too."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run(r"a = input('one\ntwo? '); b = input()")
+    t.asks("[stdin:1] two? ")
+    expect("one" in t.printed(), "the first line is not shown")
+    t.type(f"first{ENTER}")
+    t.asks("[stdin:1] ")
+    t.type(f"second{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("('first', 'second')" in t.cell("a, b"), "other answers")
+
+
+@scenario()
+def lines_of_standard_input(t: Terminal):
+    """sys.stdin asks without words; Ctrl-D is its end."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("import sys; lines = list(sys.stdin)")
+    for line in ("one", "two"):
+        t.asks("[stdin:1] ")
+        t.type(line)
+        t.asks("[stdin:1] ", line)
+        t.type(ENTER)
+    t.asks("[stdin:1] ")
+    t.type(CTRL_D)
+    t.number += 1
+    t.prompt()
+    expect(r"['one\n', 'two\n']" in t.cell("lines"), "other lines")
+
+
+@scenario()
+def output_before_a_question(t: Terminal):
+    """What was printed before is on the screen when the question comes."""
+    t.run("print('before'); _ = input('? ')")
+    t.asks("[stdin:0] ? ")
+    t.reports("stdout", "before", "0-2")
+    for _ in range(3):
+        t.type(ENTER)
+    t.number += 1
+    t.prompt()
+
+
+@scenario()
+def password(t: Terminal):
+    """What getpass asks for is not shown."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("import getpass; word = getpass.getpass('secret: ')")
+    t.asks("[stdin:1] secret: ")
+    t.type(f"hunter2{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("hunter2" not in t.text(), "it is shown")
+    expect("'hunter2'" in t.cell("word"), "it is not what was typed")
+
+
+@scenario()
+def password_is_not_in_the_history(t: Terminal):
+    """Neither is it in the history."""
+    t.run("import getpass; word = getpass.getpass('secret: ')")
+    for rank in range(3):
+        t.asks(f"[stdin:{rank}] secret: ")
+        t.type(f"hunter2{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("hunter2" not in t.magic("%history"), "it is in the history")
+
+
+@scenario()
+def end_of_input(t: Terminal):
+    """Ctrl-D at a question is the end of the input for that rank."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("word = input('word? ')")
+    t.asks("[stdin:1] word? ")
+    t.type(CTRL_D)
+    t.reports("error", "EOFError.*", "1")
+    t.number += 1
+    t.prompt()
+
+
+@scenario()
+def ctrl_c_at_a_question(t: Terminal):
+    """Ctrl-C at a question interrupts the cell on all ranks."""
+    know_rank(t)
+    t.run("word = input('word? ')")
+    t.asks("[stdin:0] word? ")
+    t.type(f"half{CTRL_C}")
+    t.reports("error", "KeyboardInterrupt.*", "0-2")
+    t.number += 1
+    t.prompt()
+    expect("Out[2:3]: 2" in t.cell("rank"), "the next cell does not work")
+
+
+@scenario()
+def breakpoint_on_rank_2(t: Terminal):
+    """breakpoint() on one rank: its debugger is asked there."""
+    know_rank(t)
+    t.run("x = 40; _ = rank == 2 and breakpoint(); x + 2")
+    t.asks("[stdin:2] (Pdb) ")
+    t.type(f"p x * rank{ENTER}")
+    t.sees("80$")
+    t.asks("[stdin:2] (Pdb) ")
+    t.type(f"x = 1{ENTER}")
+    t.asks("[stdin:2] (Pdb) ")
+    t.type(f"c{ENTER}")
+    t.number += 1
+    t.prompt()
+    printed = t.printed(2)
+    expect("Out[2:2]: 3" in printed and "Out[0:2]: 42" in printed, f"other values: {printed}")
+
+
+@scenario()
+def debugger_is_left(t: Terminal):
+    """q in the debugger ends the cell on that rank."""
+    know_rank(t)
+    t.run("_ = rank == 1 and breakpoint(); rank")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"q{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("BdbQuit" in t.printed(2), "it has not ended by it")
+    expect("Out[1:3]: 1" in t.cell("rank"), "the next cell does not work")
+
+
+@scenario()
+def post_mortem(t: Terminal, scene: Scene):
+    """pdb.post_mortem() looks at the last error of a rank."""
+    scene.file("wrong.py", "def divide(x):\n    return 1 / x\n")
+    know_rank(t)
+    t.cell("import pdb, sys, wrong; wrong.divide(rank - 1)")
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("pdb.pm()")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"p 'x is', x{ENTER}")
+    t.sees(r"\('x is', 0\)")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"q{ENTER}")
+    t.number += 1
+    t.prompt()
+
+
+@scenario()
+def debug_magic(t: Terminal, scene: Scene):
+    """%debug asks at the last error, on the rank that had it."""
+    scene.file("wrong.py", "def divide(x):\n    return 1 / x\n")
+    know_rank(t)
+    t.cell("import wrong; wrong.divide(rank - 1)")
+    t.run("%debug")
+    debugs(t)
+
+
+@scenario()
+def debug_magic_with_a_rank(t: Terminal, scene: Scene):
+    """%debug N asks at the last error of rank N."""
+    scene.file("wrong.py", "def divide(x):\n    return x / 0\n")
+    know_rank(t)
+    t.cell("import wrong; wrong.divide(rank)")
+    t.run("%debug 2")
+    debugs(t, rank=2, value=2)
+
+
+def debugs(t: Terminal, rank: int = 1, value: int = 0) -> None:
+    """Look at a variable in the debugger that has been started, and leave it."""
+    t.until(lambda: t.last_line() in (f"[stdin:{rank}] (Pdb)", f"[stdin:{rank}] ipdb>"), "it")
+    t.type(f"p 'x is', x{ENTER}")
+    t.sees(rf"\('x is', {value}\)")
+    t.until(lambda: t.last_line().startswith(f"[stdin:{rank}] "), "its next question")
+    t.type(f"q{ENTER}")
+    t.finds_number()
+
+
+@scenario(IPYTHON)
+def typed_ahead_of_a_question(t: Terminal):
+    """What is typed before the question comes is its answer, as on any terminal."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("import time; print('begun'); time.sleep(1); word = input('word? ')")
+    t.reports("stdout", "begun", "1")
+    t.type(f"early{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("'early'" in t.cell("word"), "it has gone elsewhere")
