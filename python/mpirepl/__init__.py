@@ -10,20 +10,72 @@ version : str
     The version of mpirepl.
 DeadlockError, MismatchError, AbortError : class
     What a cell ends with whose MPI calls were broken off.
+
+Views of the ranks, for programs on rank 0, are here under the names of ipyparallel: Client,
+Cluster, AsyncResult, Reference, error and so on; see docs/views.md.
 """
 
 import _mpirepl
 from _mpirepl import rank, size, version
 
 __all__ = [
+    "ALL_COMPLETED",
     "AbortError",
+    "AlreadyDisplayedError",
+    "AsyncHubResult",
+    "AsyncMapResult",
+    "AsyncResult",
+    "BroadcastView",
+    "Client",
+    "Cluster",
+    "CompositeError",
     "DeadlockError",
+    "Dependency",
+    "DirectView",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "LoadBalancedView",
     "MismatchError",
+    "ParallelFunction",
+    "Reference",
+    "RemoteError",
+    "RemoteFunction",
+    "TimeoutError",
+    "ViewExecutor",
+    "datapub",
+    "depend",
+    "dependent",
+    "error",
+    "interactive",
+    "parallel",
     "rank",
+    "register_joblib_backend",
+    "remote",
+    "require",
     "size",
     "targets",
     "version",
 ]
+
+# Where to find what is imported when it is first asked for.
+_MODULES = ("client", "datapub", "error", "joblib", "serialize", "view")
+_PLACES = {name: name for name in _MODULES} | {
+    name: module
+    for module, names in {
+        "_errors": "DeadlockError MismatchError AbortError",
+        "asyncresult": "ALL_COMPLETED FIRST_COMPLETED FIRST_EXCEPTION AsyncMapResult AsyncResult "
+        "AsyncHubResult TimeoutError",
+        "client": "Client Cluster",
+        "dependency": "Dependency depend dependent interactive require",
+        "error": "AlreadyDisplayedError CompositeError RemoteError",
+        "executor": "ViewExecutor",
+        "joblib": "register_joblib_backend",
+        "remotefunction": "ParallelFunction RemoteFunction parallel remote",
+        "serialize": "Reference",
+        "view": "BroadcastView DirectView LoadBalancedView",
+    }.items()
+    for name in names.split()
+}
 
 
 def __getattr__(name: str) -> object:
@@ -31,10 +83,11 @@ def __getattr__(name: str) -> object:
         from mpirepl import _run
 
         return _mpirepl.ranks(_run.targets)
-    if name in ("DeadlockError", "MismatchError", "AbortError"):
-        from mpirepl import _errors
+    if module := _PLACES.get(name):
+        from importlib import import_module
 
-        return getattr(_errors, name)
+        found = import_module(f"mpirepl.{module}")
+        return found if name in _MODULES else getattr(found, name)
     raise AttributeError(f"module 'mpirepl' has no attribute {name!r}")
 
 
@@ -43,3 +96,10 @@ def _magic(name: str, argument: str) -> object:
     from mpirepl import _magics
 
     return _magics.run(name, argument)
+
+
+def _px_cell(options: str, code: str) -> object:
+    """Run a cell of %%px as tasks of a view, on rank 0; cells are rewritten to call it."""
+    from mpirepl import _px
+
+    return _px.of_session().run_cell(options, code, _px.run_here)

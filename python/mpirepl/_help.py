@@ -2,6 +2,7 @@
 
 SESSION_MAGICS = {
     "targets": "%targets [SPEC]: set or print the ranks of the cells to come (0,2 0-3 ::2 !1)",
+    "autopx": "%autopx: run plain cells on rank 0 alone, or on the targets again",
     "fold": "%fold [auto|on|off]: print equal output of several ranks once",
     "guard": "%guard [on|off|grace SECONDS|status]: break deadlocks off, after so long",
     "where": "%where: print where all ranks are (while a cell runs: SIGUSR1 to mpiexec)",
@@ -15,6 +16,8 @@ SESSION_MAGICS = {
 RANK_MAGICS = {
     "px": "%px [--targets SPEC] CODE: run one line of code on the targets",
     "debug": "%debug [RANK]: look into the last error of a rank with pdb",
+    "pxconfig": "%pxconfig [--[no]block] [--[no-]stream] [-t SPEC]: defaults of %%px with options",
+    "pxresult": "%pxresult: show what the last %%px --noblock has come to",
     "run": "%run [-i] [-n] FILE [ARGS] | -m MODULE [ARGS]: run a file in a fresh namespace",
     "time": "%time CODE: run one line and print its wall time over the ranks",
     "who": "%who [TYPES]: list the names that cells have defined",
@@ -22,7 +25,8 @@ RANK_MAGICS = {
 }
 CELL_MAGICS = {
     "targets": "%%targets SPEC: run this cell on these ranks",
-    "px": "%%px [--targets SPEC]: the same under IPython's name",
+    "px": "%%px [--targets SPEC]: the same under IPython's name; with --noblock, --out NAME, "
+    "--stream, --group-outputs=type|order|engine, --local and others: as tasks of a view",
     "mpiprof": "%%mpiprof [--matrix]: print what this cell spends in MPI, and who sends to whom",
     "time": "%%time: print the wall time of this cell over the ranks",
 }

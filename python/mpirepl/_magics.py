@@ -104,6 +104,18 @@ def _do_startup(file: str) -> None:
         _run_file(file, in_session=True, as_main=True)
 
 
+def _do_pxconfig(argument: str) -> None:
+    from mpirepl import _px
+
+    _px.of_session().configure(argument)
+
+
+def _do_pxresult(argument: str) -> None:
+    from mpirepl import _px
+
+    _px.of_session().show_result(argument)
+
+
 def _do_who(types_wanted: str) -> None:
     wanted = types_wanted.split()
     names = sorted(

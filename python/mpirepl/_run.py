@@ -19,6 +19,7 @@ _COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 initial_names = frozenset(vars(__main__))
 targets = "all"  # of the current cell
+in_program = False  # a program runs, no cell
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
 cell_hooks: list = []  # to be called before and after each cell of the session
 on_value = None  # told of each value that a cell shows here, and of the one before it
@@ -33,14 +34,19 @@ def is_host(file: str) -> bool:
 
 def run_program(kind: int, name: str, code: bytes) -> None:
     """Run a command, script, module or path in ``__main__``; see Cell in base/cell.h."""
-    if kind == COMMAND:
-        exec(*marshal.loads(code), vars(__main__))
-    elif kind == SCRIPT:
-        _run_script(*marshal.loads(code), name)
-    elif kind == MODULE:
-        _run_as_main(name, alter_argv=True)
-    else:
-        _run_as_main("__main__", alter_argv=False)
+    global in_program
+    in_program = True
+    try:
+        if kind == COMMAND:
+            exec(*marshal.loads(code), vars(__main__))
+        elif kind == SCRIPT:
+            _run_script(*marshal.loads(code), name)
+        elif kind == MODULE:
+            _run_as_main(name, alter_argv=True)
+        else:
+            _run_as_main("__main__", alter_argv=False)
+    finally:
+        in_program = False
 
 
 def take_display() -> None:

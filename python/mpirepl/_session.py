@@ -30,13 +30,14 @@ _ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTIL
 class Plan:
     """A cell on its way to the ranks."""
 
-    __slots__ = ("targets", "source", "timed", "profile")
+    __slots__ = ("targets", "source", "timed", "profile", "px")
 
     def __init__(self, targets: str, source: bytes):
         self.targets = targets
         self.source = source  # blank where a magic has been done with
         self.timed = False
         self.profile = ""  # "table" or "matrix"
+        self.px: str | None = None  # options of %%px that are for views
 
     def is_empty(self) -> bool:
         """Tell whether nothing is left to run."""
@@ -58,6 +59,7 @@ class Session(SessionMagics):
         self.number = 0
         self.flags = 0
         self.history: list[Entry] = []
+        self.autopx = True  # plain cells run on the targets, not on rank 0 alone
         self.begun = False  # some input has come
         self.quitting = False
         self.front = None  # the one that reads cells at a terminal
@@ -107,7 +109,7 @@ class Session(SessionMagics):
     def _prepared(self, text: bytes) -> tuple:
         first, self.begun = not self.begun and self.front is None, True
         hidden = self.front is not None and self.front.hidden
-        plan = Plan(_mpirepl.parse_targets("all") if hidden else self.targets, text)
+        plan = Plan(_mpirepl.parse_targets("all") if hidden else self._plain_targets(), text)
         if self.front is not None and text.strip() in _LEAVING:
             return (QUIT,)
         if _PERCENT in text or _BANG in text:
@@ -187,8 +189,12 @@ class Session(SessionMagics):
             elif word[1:] in _help.SESSION_MAGICS:
                 lines[i] = b""
                 getattr(self, f"_do_{word[1:]}")(argument.strip())
-                if word == "%targets":
-                    plan.targets = self.targets
+                if word in ("%targets", "%autopx"):
+                    plan.targets = self._plain_targets()
+            elif word in ("%pxresult", "%pxconfig"):
+                lines[i] = _call(word[1:], argument.strip())
+                plan.targets = "0"
+                break
             elif word in ("%px", "%time", "%debug") and not any(
                 rest.strip() for rest in lines[i + 1 :]
             ):
@@ -197,6 +203,15 @@ class Session(SessionMagics):
             else:
                 break
         plan.source = b"\n".join(lines)
+        if plan.px is not None:
+            code = plan.source.decode("utf-8", "surrogateescape")
+            options = f"{plan.px} --targets {plan.targets}"
+            plan.source = f"__import__('mpirepl')._px_cell({options!r}, {code!r})".encode()
+            plan.targets = "0"
+
+    def _plain_targets(self) -> str:
+        """Return the ranks that run a plain cell."""
+        return self.targets if self.autopx else "0"
 
     def _leaves(self, name: str) -> bool:
         """Tell whether a magic is left to the front end, which has a better one."""
@@ -216,8 +231,11 @@ class Session(SessionMagics):
         if name == "targets":
             plan.targets = parse_targets(argument)
         elif name == "px":
+            plan.targets = self.targets
             rest = self._px_options(plan, argument)
-            if rest:
+            if rest.startswith("-"):
+                plan.px = rest
+            elif rest:
                 raise MagicError(f"%%px does not know {rest!r}: its code begins on the next line")
         elif name == "time":
             if argument:
@@ -238,6 +256,7 @@ class Session(SessionMagics):
             plan.timed = True
             code = argument.strip()
         else:
+            plan.targets = self.targets
             code = self._px_options(plan, argument)
         if not code:
             raise MagicError(f"%{name} needs code behind it, on the same line")

@@ -63,6 +63,8 @@ class SessionMagics:
     flags : int
         The __future__ features that cells have imported.
     quitting : bool
+    autopx : bool
+        Plain cells run on the targets, not on rank 0 alone.
     """
 
     targets: str
@@ -72,12 +74,17 @@ class SessionMagics:
     flags: int
     history: list[Entry]
     quitting: bool
+    autopx: bool
 
     def _do_targets(self, argument: str) -> None:
         if argument:
             self.targets = parse_targets(argument)
         else:
             say(self.targets)
+
+    def _do_autopx(self, argument: str) -> None:
+        self.autopx = not self.autopx
+        say(f"%autopx {'enabled' if self.autopx else 'disabled'}")
 
     def _do_fold(self, argument: str) -> None:
         if not argument:

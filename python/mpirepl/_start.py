@@ -4,6 +4,8 @@ import sys
 
 from mpirepl import _imports
 
+path: list[str] = []  # sys.path as all ranks know it
+
 
 def start(path0: str | None) -> None:
     """Prepare this rank's interpreter.
@@ -15,6 +17,7 @@ def start(path0: str | None) -> None:
     """
     if path0 is not None and not getattr(sys.flags, "safe_path", False):
         sys.path.insert(0, path0)
+    path[:] = sys.path
     # Line by line, so that what Python prints keeps its place among what C and children print.
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)

@@ -66,7 +66,7 @@ void Agent::run() {
 
 /// How long the agent's thread rests while the main thread is busy with Python.
 Agent::Clock::duration Agent::pause_after(Clock::duration idle) const {
-    if (!channel_.sending()) return std::max<Duration>(nap_after(idle, false), thread_nap);
+    if (!busy()) return std::max<Duration>(nap_after(idle, false), thread_nap);
     return idle < transfer_spin ? Duration::zero() : nap_after(idle, true);
 }
 
@@ -78,7 +78,7 @@ bool Agent::work_until(const std::function<bool()>& done) {
         // Messages are what a rank waits for; the rest costs system calls.
         bool thorough = !spins || ++turns_ % thorough_share == 0;
         if (turn(thorough)) continue;
-        if (!spins && !nap(nap_after(idle, channel_.sending()))) return false;
+        if (!spins && !nap(nap_after(idle, busy()))) return false;
         if (spins && thorough) sched_yield();
     }
     return true;
@@ -90,12 +90,14 @@ bool Agent::turn(bool look_at_pipes) {
             auto shared = std::make_shared<const std::string>(std::move(bytes));
             listener_->on_message(source, decode(*shared, world_.epoch()), shared);
         });
+        worked |= transfers_.progress();
         worked |= run_posted();
         // A few at a time: on_turn() is asked in between whether there is room for more.
         for (int i = 0; look_at_pipes && i < io_per_turn && io_.poll_one() > 0; ++i) worked = true;
         Clock::time_point now = Clock::now();
         listener_->on_turn(now);
-        if (worked) last_event_ = now;
+        // Memory flows only while both ends look.
+        if (worked || transfers_.active()) last_event_ = now;
         return worked;
     } catch (const std::exception& error) {
         listener_->on_failure(error.what());

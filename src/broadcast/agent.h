@@ -1,5 +1,7 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -13,6 +15,7 @@
 
 #include "broadcast/channel.h"
 #include "broadcast/messages.h"
+#include "broadcast/transfers.h"
 #include "broadcast/world.h"
 
 namespace mpirepl {
@@ -40,7 +43,8 @@ class AgentListener {
 /// then come naps that grow with the time since, up to a few milliseconds in an idle session.
 class Agent {
   public:
-    explicit Agent(const World& world) : world_(world), channel_(world.control()) {}
+    explicit Agent(const World& world)
+        : world_(world), channel_(world.control()), transfers_(world.data()) {}
     /// Waits for the thread.
     ~Agent();
     Agent(const Agent&) = delete;
@@ -66,20 +70,24 @@ class Agent {
 
     // As part of a turn:
     boost::asio::io_context& io() { return io_; }
+    /// The thread that has made the agent.
+    pthread_t main_thread() const { return main_thread_; }
     void send(int destination, const Message& message);
     void send(int destination, std::shared_ptr<const std::string> bytes);
     std::shared_ptr<const std::string> encoded(const Message& message) const;
     /// Ends the thread when everything has been sent.
     void end() { ending_ = true; }
     bool sending() const { return channel_.sending(); }
+    Transfers& transfers() { return transfers_; }
     std::uint64_t received() const { return channel_.received(); }
-    bool ended() const { return ending_ && !channel_.sending(); }
+    bool ended() const { return ending_ && !busy(); }
 
   private:
     using Clock = std::chrono::steady_clock;
     void run();
     bool turn(bool look_at_pipes);
     bool run_posted();
+    bool busy() const { return channel_.sending() || transfers_.active(); }
     Clock::duration pause_after(Clock::duration idle) const;
     Clock::duration since_last_event() const { return Clock::now() - last_event_.load(); }
 
@@ -93,10 +101,12 @@ class Agent {
     std::atomic<bool> some_posted_ = false;  ///< spares a turn the mutex; and the system call that
                                              ///< posting to the io_context would cost it
     Channel channel_;
+    Transfers transfers_;
     AgentListener* listener_ = nullptr;
     std::atomic<Clock::time_point> last_event_{};
     unsigned turns_ = 0;
     bool ending_ = false;
+    pthread_t main_thread_ = ::pthread_self();
     std::thread thread_;
 };
 

@@ -25,6 +25,9 @@ constexpr Cell::Kind last(Cell::Kind) { return Cell::Kind::finalize; }
 constexpr Need::Kind last(Need::Kind) { return Need::Kind::collective; }
 constexpr Answer::Kind last(Answer::Kind) { return Answer::Kind::interrupted; }
 constexpr Picture::State last(Picture::State) { return Picture::State::left; }
+constexpr TaskEnd::Status last(TaskEnd::Status) { return TaskEnd::Status::impossible; }
+constexpr TaskNote::Kind last(TaskNote::Kind) { return TaskNote::Kind::data; }
+constexpr TaskControl::Kind last(TaskControl::Kind) { return TaskControl::Kind::signal; }
 
 bool is_duration(double seconds) { return std::isfinite(seconds) && seconds >= 0; }
 
@@ -203,6 +206,34 @@ void fields(auto& io, Unfinished& u) {
     io(u.rank, u.to_stderr, u.text);
     io.expect(u.rank >= 0, "no such rank");
 }
+/// The sizes of memory that will be allocated.
+void expect_sizes(auto& io, const std::vector<std::uint64_t>& sizes) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 48;
+    std::uint64_t sum = 0;
+    for (std::uint64_t size : sizes) {
+        io.expect(size <= most && sum <= most, "more memory than there is");
+        sum += size;
+    }
+}
+void fields(auto& io, Task& t) {
+    io(t.id, t.cell, t.failures, t.function, t.stops, t.balanced, t.argument, t.blobs, t.transfer,
+       t.spread);
+    expect_sizes(io, t.blobs);
+}
+void fields(auto& io, std::string& text) { io(text); }
+void fields(auto& io, TaskBatch& b) {
+    io(b.functions, b.tasks);
+    for (const Task& task : b.tasks)
+        io.expect(task.function < b.functions.size(), "no such function");
+}
+void fields(auto& io, TaskEnd& e) {
+    io(e.id, e.status, e.started, e.completed, e.out, e.err, e.value, e.blobs, e.transfer);
+    expect_sizes(io, e.blobs);
+}
+void fields(auto& io, TaskResults& r) { io(r.ends); }
+void fields(auto& io, TaskNote& n) { io(n.id, n.kind, n.text); }
+void fields(auto& io, TaskControl& c) { io(c.kind, c.signal, c.ids); }
+void fields(auto& io, TaskReturn& r) { io(r.ids); }
 
 template <std::size_t Index = 0>
 Message read_body(std::size_t index, Reader& reader) {

@@ -11,6 +11,7 @@
 #include "base/cell.h"
 #include "base/outcome.h"
 #include "base/picture.h"
+#include "base/task.h"
 
 /// Every message that crosses MPI, with its fields. They are plain values; encode() and decode()
 /// know the bytes (messages.cpp), and decode() trusts none of them.
@@ -108,9 +109,11 @@ struct Unfinished {
     bool operator==(const Unfinished&) const = default;
 };
 
-/// Picture, from each rank to rank 0, is the answer to AskPicture.
+/// Picture, from each rank to rank 0, is the answer to AskPicture. Those of tasks go straight
+/// between rank 0 and an engine.
 using Message = std::variant<Cell, Report, Credit, StreamNow, CloseOutput, AskPicture, Picture,
-                             BreakOff, Parked, Recover, Quiet, Question, Answer, Unfinished>;
+                             BreakOff, Parked, Recover, Quiet, Question, Answer, Unfinished,
+                             TaskBatch, TaskResults, TaskNote, TaskControl, TaskReturn>;
 
 class WireError : public std::runtime_error {
   public:

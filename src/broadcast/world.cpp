@@ -36,13 +36,16 @@ World::World() : host_(host_name()) {
             thread_level()));
     }
     MPIREPL_MPI(PMPI_Comm_dup(MPI_COMM_WORLD, &control_));
-    MPIREPL_MPI(PMPI_Comm_set_errhandler(control_, MPI_ERRORS_RETURN));
+    MPIREPL_MPI(PMPI_Comm_dup(MPI_COMM_WORLD, &data_));
+    for (MPI_Comm comm : {control_, data_})
+        MPIREPL_MPI(PMPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));
     down_ = std::make_unique<Tree>(rank_, size_, down_arity);
     up_ = std::make_unique<Tree>(rank_, size_,
                                  size_ <= star_size ? std::max(1, size_ - 1) : up_arity);
 }
 
 World::~World() {
+    PMPI_Comm_free(&data_);
     PMPI_Comm_free(&control_);
     int finalized = 0;
     PMPI_Finalized(&finalized);

@@ -29,6 +29,8 @@ class World {
     unsigned epoch() const { return 0; }
     /// The private duplicate of MPI_COMM_WORLD that control traffic uses, on the agent's thread.
     MPI_Comm control() const { return control_; }
+    /// Another one, for memory.
+    MPI_Comm data() const { return data_; }
     /// The wide tree that cells take on their way out.
     const Tree& down() const { return *down_; }
     /// The tree that answers take on their way back. It is narrow where there are many ranks, so
@@ -51,6 +53,7 @@ class World {
     int rank_ = 0;
     int size_ = 1;
     MPI_Comm control_ = MPI_COMM_NULL;
+    MPI_Comm data_ = MPI_COMM_NULL;
     std::unique_ptr<Tree> down_;
     std::unique_ptr<Tree> up_;
     std::string host_;

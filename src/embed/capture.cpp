@@ -86,10 +86,15 @@ std::size_t Capture::read_some(Source source) {
     static thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(read_size);
     Pipe& pipe = pipes_[source];
     boost::system::error_code error;
+    if (diverted_[source] != nullptr) has_diverted_ = true;  // before the pipe looks empty
     std::size_t size =
         pipe.read_end->read_some(boost::asio::buffer(buffer.get(), read_size), error);
     if (error || size == 0) return 0;
     pipe.last_read = Clock::now();
+    if (diverted_[source] != nullptr) {
+        diverted_[source]->append(buffer.get(), size);
+        return size;
+    }
     std::string lines;
     pipe.assembler.feed({buffer.get(), size}, lines);
     if (!lines.empty()) lines_(source, std::move(lines));
@@ -110,6 +115,11 @@ std::array<bool, 2> Capture::look() const {
 }
 
 void Capture::drain() {
+    read_all();
+    for (Source source : {out, err}) end_line(source);
+}
+
+void Capture::read_all() {
     std::array<bool, 2> readable = look();
     for (Source source : {out, err}) {
         // What other processes go on writing meanwhile may wait for its turn.
@@ -118,7 +128,6 @@ void Capture::drain() {
             if (got == 0) break;
             size += got;
         }
-        end_line(source);
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -44,6 +45,15 @@ class Capture {
     void tick(Clock::time_point now);
     /// The line that has been begun, as far as it has been read; empty when it is very long.
     std::string unfinished(Source source) const;
+    /// What is read goes to these as it is, until called with null.
+    void divert(std::string* out, std::string* err) {
+        diverted_ = {out, err};
+        has_diverted_ = false;
+    }
+    /// Reads what has been written so far; unfinished lines stay unfinished.
+    void read_all();
+    /// Nothing has been written since divert(). For any thread.
+    bool is_silent() const { return look() == std::array{false, false} && !has_diverted_; }
     /// While paused nothing is read, and writers block when their pipe is full.
     void pause(bool paused);
     /// From now on writing to standard output fails with EPIPE, as it does in any program whose
@@ -68,6 +78,8 @@ class Capture {
     std::array<Fd, 2> read_ends_;
     std::array<Pipe, 2> pipes_;
     Lines lines_;
+    std::array<std::string*, 2> diverted_{};
+    std::atomic<bool> has_diverted_ = false;
     bool paused_ = false;
 };
 

@@ -45,6 +45,14 @@ void begin_cell(std::uint32_t number, bool guarded, bool profiled) {
     if (profiled) begin_profile();
 }
 
+void begin_task(std::uint32_t number, bool guarded) {
+    State& all = state();
+    if (all.breaking) take_part();
+    all.refusing = all.calls_failed = false;
+    all.cell = number;
+    all.enabled = guarded && all.installed;
+}
+
 CellEnd end_cell() {
     State& all = state();
     if (all.breaking) take_part();

@@ -33,6 +33,10 @@ void uninstall();
 /// @param number the same on all ranks, and greater than that of the last one
 void begin_cell(std::uint32_t number, bool guarded, bool profiled);
 
+/// The same around a task of a view, on a rank that runs no cell; its number is that of the cell
+/// that goes on elsewhere. A break of that before the task is none of its own.
+void begin_task(std::uint32_t number, bool guarded);
+
 /// What has become of a cell besides what it has raised itself.
 struct CellEnd {
     bool broken_off = false;  ///< calls have failed

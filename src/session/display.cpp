@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <mpi.h>
+#include <pybind11/pybind11.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,13 +13,41 @@
 
 #include "guard/guard.h"
 #include "session/signals.h"
+#include "session/task_module.h"
 
 namespace mpirepl {
 namespace {
 
 constexpr int killed_status = 137;
 constexpr unsigned until_killed = 2;  // seconds
+constexpr auto handlers_look = std::chrono::milliseconds(20);
+constexpr auto before_joining = std::chrono::milliseconds(2);
 constexpr auto signal_look = std::chrono::milliseconds(50);
+
+/// While it lives, rank 0's main thread waits and, unless that is inside a task, its engine works.
+class WaitOfRoot {
+  public:
+    WaitOfRoot(Agent& agent, Dispatcher& dispatcher, Sentry& sentry, bool works)
+        : agent_(agent), dispatcher_(dispatcher), sentry_(sentry), works_(works) {
+        set(true);
+    }
+    ~WaitOfRoot() { set(false); }
+    WaitOfRoot(const WaitOfRoot&) = delete;
+    WaitOfRoot& operator=(const WaitOfRoot&) = delete;
+
+  private:
+    void set(bool waiting) {
+        agent_.now([&] {
+            sentry_.await_tasks(waiting);
+            if (works_ && !waiting) dispatcher_.set_waiting(false);
+        });
+    }
+
+    Agent& agent_;
+    Dispatcher& dispatcher_;
+    Sentry& sentry_;
+    bool works_;
+};
 
 bool is_exit(const Block& block) {
     return block.stream == Stream::exit_status || block.stream == Stream::exit_message;
@@ -41,7 +70,8 @@ Display::Display(const World& world, Agent& agent, Capture& capture, FrontEnd& f
       watch_(
           world.size(), [this](const Message& message) { tell_all(message); },
           [this](const std::string& lines, bool to_stderr) { say_lines(lines, to_stderr); },
-          [this] { return sentry_.is_quiet(); }) {
+          [this] { return sentry_.is_quiet(); }, [this] { return dispatcher_.busy(); }),
+      dispatcher_(world, agent, workbench_) {
     front_end_.start(agent, {.where = [this] { watch_.show_where(); },
                              .kill = [this] { kill(); },
                              .closed = [this] { lose_terminal(); },
@@ -67,6 +97,7 @@ void Display::lose_terminal() {
 
 void Display::dispatch(Cell cell) {
     cell.sequence = ++sequence_;
+    dispatcher_.set_cell(sequence_);
     auto bytes = agent_.encoded(cell);
     agent_.now([&] {
         announced_streaming_ = false;
@@ -80,6 +111,64 @@ void Display::dispatch(Cell cell) {
 std::optional<Display::Finished> Display::wait_finished() {
     if (!wait_until([this] { return finished_.has_value(); })) return std::nullopt;
     return agent_.now([this] { return std::exchange(finished_, std::nullopt); });
+}
+
+bool Display::work_until(const std::function<bool()>& done, Clock::time_point deadline) {
+    if (done()) return true;
+    const bool nested = workbench_.running();  // a task does not run inside another
+    auto due = [&] { return !nested && workbench_.ready(collector_.sequence()); };
+    // Balanced tasks go to others first: with one that lasts rank 0 could not go on when it should.
+    const Clock::time_point begin = Clock::now();
+    bool joins = nested;
+    auto join_after_a_while = [&] {
+        if (joins || Clock::now() - begin < before_joining) return;
+        joins = true;
+        dispatcher_.set_waiting(true);
+    };
+    const WaitOfRoot waiting(agent_, dispatcher_, sentry_, !nested);
+    while (true) {
+        {
+            pybind11::gil_scoped_release release;
+            // A signal ends a nap, but it may come between two.
+            const Clock::time_point look = std::min(deadline, Clock::now() + handlers_look);
+            wait_until([&] {
+                join_after_a_while();
+                return done() || due() || Clock::now() >= look;
+            });
+        }
+        if (done()) return true;
+        if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
+        if (agent_.now(due)) {
+            run_tasks();
+            if (task_was_interrupted()) {  // Ctrl-C is for who waits, too
+                PyErr_SetNone(PyExc_KeyboardInterrupt);
+                throw pybind11::error_already_set();
+            }
+            agent_.now([this] { sentry_.await_tasks(true); });
+        } else if (Clock::now() >= deadline)
+            return false;
+    }
+}
+
+void Display::finish_tasks() {
+    if (agent_.now([this] { return dispatcher_.idle(); })) return;
+    pybind11::gil_scoped_acquire gil;
+    while (true) {
+        try {
+            work_until([this] { return dispatcher_.idle(); }, Clock::time_point::max());
+            return;
+        } catch (const pybind11::error_already_set&) {
+            dispatcher_.abort({});
+        }
+    }
+}
+
+void Display::on_engine(int engine, Message&& message, std::vector<std::vector<Blob>>&& memory) {
+    if (auto* results = std::get_if<TaskResults>(&message))
+        dispatcher_.on_results(engine, std::move(*results), std::move(memory));
+    if (auto* note = std::get_if<TaskNote>(&message)) dispatcher_.on_note(std::move(*note));
+    if (auto* back = std::get_if<TaskReturn>(&message))
+        dispatcher_.on_return(engine, std::move(*back));
 }
 
 void Display::say(std::string line, bool to_stderr) {
@@ -166,6 +255,7 @@ void Display::on_turn(Clock::time_point now) {
     questions_.tick(now, collector_.running() && front_end_.is_free());
     if (front_end_.interactive() && collector_.running() && status_.is_due(now))
         front_end_.show_status(status_.lines(now, collector_.outcome().ended));
+    dispatcher_.tick(now);
     if (!announced_streaming_ && !collector_.holding()) {
         announced_streaming_ = true;
         if (collector_.running())

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "console/printer.h"
+#include "session/dispatcher.h"
 #include "session/front_end.h"
 #include "session/questions.h"
 #include "session/relay.h"
@@ -33,6 +35,22 @@ class Display : public Relay {
     /// Blocks that no rank has sent, such as a SyntaxError of the cell.
     void show(Block block);
 
+    Dispatcher& dispatcher() { return dispatcher_; }
+    /// Waits until something is so, and runs this rank's tasks meanwhile. The caller holds the GIL.
+    /// @return false when the time is over
+    /// @throws error_already_set what a handler of a signal has raised
+    bool work_until(const std::function<bool()>& done, Clock::time_point deadline);
+    bool is_main_thread() const {
+        return ::pthread_equal(::pthread_self(), agent_.main_thread()) != 0;
+    }
+    /// Calls a function as part of a turn.
+    template <typename Function>
+    auto in_turn(Function&& function) {
+        return agent_.now(std::forward<Function>(function));
+    }
+    /// Waits until no task is left.
+    void finish_tasks();
+
     int world_size() const { return world_.size(); }
 
     void on_turn(Clock::time_point now) override;
@@ -44,6 +62,7 @@ class Display : public Relay {
     void on_question(Question&& question);
     void kill();
     void lose_terminal();
+    void on_engine(int engine, Message&& message, std::vector<std::vector<Blob>>&& memory) override;
     void look_after_signals(Clock::time_point now);
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return printer_.waiting(); }
@@ -55,6 +74,7 @@ class Display : public Relay {
     OpenQuestions questions_;
     RankSet failed_;
     Watch watch_;
+    Dispatcher dispatcher_;
     Clock::time_point next_look_at_signals_;
     std::uint32_t sequence_ = 0;
     std::optional<Finished> finished_;

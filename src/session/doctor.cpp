@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "console/terminal.h"
 #include "embed/foreign_mpi.h"
 #include "embed/interpreter.h"
 #include "session/builtin_module.h"
@@ -43,8 +44,11 @@ bool check_python(const SessionOptions& options) {
 }
 
 std::string terminal() {
-    if (::isatty(STDIN_FILENO) != 0) return "standard input is a terminal";
-    return "standard input is not a terminal: cells are read from it as they arrive";
+    std::optional<TerminalPlace> place = find_terminal(STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
+    if (!place) return "standard input is no terminal: cells are read from it as they arrive";
+    if (place->launcher == 0) return fmt::format("{}, a session has a prompt", place->path);
+    return fmt::format("{}, behind the launcher (process {}): a session has a prompt", place->path,
+                       place->launcher);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/mpi_error.h"
 #include "embed/crash_report.h"
+#include "session/task_module.h"
 
 namespace mpirepl {
 namespace {
@@ -46,13 +47,18 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture)
       agent_(agent),
       collector_(waits(world), [this](Report&& report) { give_on(std::move(report)); }),
       sentry_(world.rank(), agent, [this](const Message& message) { tell_root(message); }),
-      asked_(world.rank(), [this](const Message& message) {
-          agent_.post([this, message] {
-              capture_.drain();
-              collector_.stream(collector_.sequence());
-              tell_root(message);
-          });
-      }) {
+      asked_(world.rank(),
+             [this](const Message& message) {
+                 agent_.post([this, message] {
+                     capture_.drain();
+                     collector_.stream(collector_.sequence());
+                     tell_root(message);
+                 });
+             }),
+      workbench_(world, agent, capture,
+                 [this](Message&& message, std::vector<std::vector<Blob>>&& memory) {
+                     deliver(std::move(message), std::move(memory));
+                 }) {
     capture_.start(agent_.io(), [this](Capture::Source source, std::string&& lines) {
         add_own(source == Capture::out ? Stream::standard_output : Stream::standard_error,
                 std::move(lines));
@@ -100,8 +106,37 @@ bool Relay::wait_until(const std::function<bool()>& done) {
     return false;
 }
 
+void Relay::deliver(Message&& message, std::vector<std::vector<Blob>>&& memory) {
+    if (world_.rank() == 0)
+        on_engine(0, std::move(message), std::move(memory));
+    else
+        agent_.send(0, message);
+}
+
+bool Relay::task_is_next() const {
+    return workbench_.waiting() &&
+           (cells_.empty() || workbench_.comes_before(cells_.front().sequence));
+}
+
+bool Relay::has_next() const {
+    return task_is_next() ? workbench_.ready(collector_.sequence())
+                          : !cells_.empty() && !workbench_.sending();
+}
+
+void Relay::run_tasks() {
+    flush_python();  // what is not the tasks'
+    sentry_.begin_tasks();
+    workbench_.run(
+        [this](const Work& work) { return run_in_python(work, [this] { return end_code(); }); });
+    sentry_.end_tasks();
+}
+
 std::optional<Cell> Relay::next_cell() {
-    if (!wait_until([this] { return !cells_.empty(); })) return std::nullopt;
+    if (!wait_until([this] { return has_next(); })) return std::nullopt;
+    if (agent_.now([this] { return task_is_next(); })) {
+        run_tasks();
+        return std::nullopt;
+    }
     return agent_.now([this] {
         Cell cell = std::move(cells_.front());
         cells_.pop_front();
@@ -162,6 +197,11 @@ void Relay::on_message(int source, Message&& message,
                        pass_down(bytes);
                        sentry_.proceed();
                    },
+                   [&](TaskBatch&& batch) { workbench_.take(std::move(batch)); },
+                   [&](TaskControl&& control) { workbench_.obey(std::move(control)); },
+                   [&](TaskResults&& results) { on_engine(source, std::move(results), {}); },
+                   [&](TaskNote&& note) { on_engine(source, std::move(note), {}); },
+                   [&](TaskReturn&& back) { on_engine(source, std::move(back), {}); },
                    [&](Answer&& answer) { asked_.take(std::move(answer)); },
                    [&](auto&& told) { on_told(std::forward<decltype(told)>(told)); },
                },
@@ -192,6 +232,7 @@ void Relay::on_turn(Clock::time_point now) {
     grant_credit();
     sentry_.tick(now);
     if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
+    workbench_.tick(now);
     if (rank_is_dying()) save_output();
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
 }

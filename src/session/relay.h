@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/cell.h"
 #include "broadcast/agent.h"
@@ -16,6 +17,7 @@
 #include "embed/capture.h"
 #include "session/questions.h"
 #include "session/sentry.h"
+#include "session/workbench.h"
 
 namespace mpirepl {
 
@@ -42,8 +44,8 @@ class Relay : public AgentListener {
     AskedHere& asked() { return asked_; }
 
     // For the main thread:
-    /// The next cell to run here; none when a signal came in, or a cell of other ranks was broken
-    /// off.
+    /// The next cell to run here; none when a signal came in, a cell of other ranks was broken off,
+    /// or tasks had to run before it, which it has done.
     std::optional<Cell> next_cell();
     /// The code of the current cell has ended here: takes part in a break that is under way. The
     /// caller holds the GIL.
@@ -52,6 +54,8 @@ class Relay : public AgentListener {
     void finish(Outcome outcome, const std::string& raised);
     /// Waits until the answers to the finalizing cell have gone on.
     void leave();
+
+    Workbench& workbench() { return workbench_; }
 
     void on_message(int source, Message&& message,
                     const std::shared_ptr<const std::string>& bytes) override;
@@ -69,6 +73,11 @@ class Relay : public AgentListener {
     virtual void on_credit(std::size_t /*bytes*/) {}
     /// What single ranks say to rank 0, on rank 0.
     virtual void on_told(Message&& /*message*/) {}
+    /// What an engine says of its tasks, on rank 0; with their memory if that lies here already.
+    virtual void on_engine(int /*engine*/, Message&& /*message*/,
+                           std::vector<std::vector<Blob>>&& /*memory*/) {}
+    /// Runs tasks of this rank's workbench.
+    void run_tasks();
 
     void pass_down(const std::shared_ptr<const std::string>& bytes);
     void start_cell(Cell&& cell, const std::shared_ptr<const std::string>& bytes);
@@ -80,8 +89,12 @@ class Relay : public AgentListener {
     Collector collector_;
     Sentry sentry_;
     AskedHere asked_;
+    Workbench workbench_;
 
   private:
+    bool task_is_next() const;
+    bool has_next() const;
+    void deliver(Message&& message, std::vector<std::vector<Blob>>&& memory);
     void tell_root(const Message& message);
     void post_block(Stream stream, std::string text);
     void add_own(Stream stream, std::string text);

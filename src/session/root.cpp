@@ -131,6 +131,7 @@ void Root::note_status(const Display::Finished& finished) {
 }
 
 void Root::finalize() {
+    display_.finish_tasks();
     RankSet everybody = RankSet::all(display_.world_size());
     display_.dispatch(
         {.kind = Cell::Kind::finalize, .targets = everybody, .fold = folds(fold_mode_, everybody)});

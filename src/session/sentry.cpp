@@ -27,15 +27,33 @@ bool has(const std::vector<pthread_t>& threads, pthread_t thread) {
 }  // namespace
 
 void Sentry::begin(const Cell& cell, bool mine) {
-    phase_ = mine ? Phase::running : Phase::not_mine;
+    after_tasks_ = mine ? Phase::running : Phase::not_mine;
+    if (!in_tasks_) phase_ = after_tasks_;
     has_python_ = cell.kind != Cell::Kind::finalize;
     sequence_ = cell.sequence;
     guarded_ = cell.guarded;
     raised_.clear();
     unanswered_.reset();
     owes_quiet_.reset();
-    told_parked_ = broken_ = false;
+    told_parked_ = broken_ = recovers_ = false;
     order_.reset();
+}
+
+void Sentry::begin_tasks() {
+    const bool in_cell = agent_.now([this] {
+        in_tasks_ = true;
+        awaits_tasks_ = false;
+        after_tasks_ = phase_;
+        return std::exchange(phase_, Phase::running) == Phase::running;
+    });
+    if (!in_cell) guard::begin_task(sequence_, guarded_);
+}
+
+void Sentry::end_tasks() {
+    agent_.now([this] {
+        in_tasks_ = false;
+        phase_ = after_tasks_;
+    });
 }
 
 void Sentry::leave(const std::string& raised) {
@@ -46,6 +64,7 @@ void Sentry::leave(const std::string& raised) {
 Picture::State Sentry::state_of(const guard::Look& look) const {
     if (phase_ == Phase::not_mine) return Picture::State::not_targeted;
     if (phase_ == Phase::left) return Picture::State::left;
+    if (awaits_tasks_) return Picture::State::not_targeted;
     return look.main_waits ? Picture::State::waiting : Picture::State::computing;
 }
 
@@ -120,13 +139,18 @@ void Sentry::break_off(BreakOff&& order) {
     if (interrupts && rank_ != 0) ::pthread_kill(main_thread_, SIGINT);
 }
 
-void Sentry::proceed() { guard::proceed(); }
+void Sentry::proceed() {
+    recovers_ = true;
+    guard::proceed();
+}
 
 void Sentry::tick(Clock::time_point now) {
     if (unanswered_ && now - asked_ > gil_patience) {
         AskPicture question = *std::exchange(unanswered_, std::nullopt);
         send(question, Picture{});
     }
+    if (recovers_ && !guard::breaking())  // later tasks of the same cell may be broken off again
+        recovers_ = broken_ = told_parked_ = false;
     if (owes_quiet_ && is_quiet())
         tell_(Quiet{.census = *std::exchange(owes_quiet_, std::nullopt), .rank = rank_});
     if (!guard::breaking() || !guard::parked())
@@ -144,8 +168,8 @@ void Sentry::tick(Clock::time_point now) {
 
 std::optional<BrokenCell> Sentry::end_cell() {
     guard::CellEnd end = guard::end_cell();
-    auto order = agent_.now([this] { return std::exchange(order_, std::nullopt); });
     if (!end.broken_off) return std::nullopt;
+    auto order = agent_.now([this] { return std::exchange(order_, std::nullopt); });
     using Why = BrokenCell::Why;
     if (!end.ended_by.empty())
         return BrokenCell{.why = Why::ended,

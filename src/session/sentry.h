@@ -31,6 +31,8 @@ class Sentry {
     // As part of a turn:
     /// A cell begins; this rank runs it, or not.
     void begin(const Cell& cell, bool mine);
+    /// The main thread waits for tasks of views, on rank 0; or does so no longer.
+    void await_tasks(bool waits) { awaits_tasks_ = waits; }
     /// This rank has run its part, which has raised that, if anything.
     void leave(const std::string& raised);
     void answer(const AskPicture& question);
@@ -38,9 +40,14 @@ class Sentry {
     void proceed();
     void tick(Clock::time_point now);
     /// The rank does nothing that could go on by itself, as far as the main thread shows.
-    bool is_quiet() const { return phase_ != Phase::running || guard::main_waits(); }
+    bool is_quiet() const {
+        return phase_ != Phase::running || awaits_tasks_ || guard::main_waits();
+    }
 
     // For the main thread, without the GIL:
+    /// Runs tasks of views: for the guard they are part of the cell that runs elsewhere, or here.
+    void begin_tasks();
+    void end_tasks();
     /// Ends the cell for the guard, and says whether it was broken off.
     std::optional<BrokenCell> end_cell();
 
@@ -56,6 +63,10 @@ class Sentry {
     Tell tell_;
     pthread_t main_thread_;
     Phase phase_ = Phase::not_mine;
+    Phase after_tasks_ = Phase::not_mine;
+    bool in_tasks_ = false;
+    bool awaits_tasks_ = false;
+    bool recovers_ = false;
     bool has_python_ = true;  ///< false while Python is being ended
     std::uint32_t sequence_ = 0;
     bool guarded_ = true;

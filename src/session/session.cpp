@@ -27,6 +27,7 @@
 #include "session/python_session.h"
 #include "session/root.h"
 #include "session/signals.h"
+#include "session/task_module.h"
 
 namespace mpirepl {
 namespace {
@@ -112,6 +113,7 @@ class Rank {
             relay_ = std::make_unique<Uplink>(world, agent_, capture_);
         }
         connect_builtin_module(world, relay_.get(), display_);
+        connect_task_module(relay_.get(), display_);
         interpreter_.emplace(python_arguments(options), first_in_path(options),
                              [this] { return relay_->end_code(); });
         install_signals(is_root_);
@@ -131,6 +133,7 @@ class Rank {
             relay_->on_failure(error.what());
         }
         relay_->leave();
+        end_task_module();
         if (is_root_ && std::getenv("MPIREPL_STATISTICS") != nullptr)
             ::dprintf(capture_.real_stderr(), "mpirepl: rank 0 received %llu bytes of reports\n",
                       static_cast<unsigned long long>(agent_.received()));

@@ -100,6 +100,14 @@ void Watch::take(Picture&& picture) {
     }
 }
 
+/// Some rank has a task and does not wait: the task is still on its way there.
+bool Watch::tasks_go_on() const {
+    const RankSet busy = busy_with_tasks_();
+    return std::any_of(pictures_.begin(), pictures_.end(), [&](const Picture& picture) {
+        return picture.state != Picture::State::waiting && busy.contains(picture.rank);
+    });
+}
+
 void Watch::judge() {
     RankSet computing = computing_in(pictures_);
     if (!computing.empty()) {
@@ -107,7 +115,7 @@ void Watch::judge() {
         rest(longest_pause);
         phase_ = Phase::waiting_for_quiet;
         candidate_.clear();
-    } else if (!guard::may_be_stuck(pictures_)) {
+    } else if (!guard::may_be_stuck(pictures_) || tasks_go_on()) {
         rest(shortest_pause);
         candidate_.clear();
     } else if (candidate_.empty() || !guard::unchanged(candidate_, pictures_)) {
@@ -132,6 +140,7 @@ void Watch::note_quiet(const Quiet& quiet) {
 void Watch::break_off(BreakOff&& order) {
     phase_ = Phase::breaking;
     ++census_;  // one that is going on is void
+    breaks_tasks_off_ = !busy_with_tasks_().empty();
     broken_at_ = Clock::now();
     tell_(std::move(order));
 }
@@ -145,7 +154,13 @@ void Watch::interrupt() {
 void Watch::note_parked(const Parked& parked) {
     if (parked.sequence != sequence_) return;
     parked_.insert(RankSet::single(parked.rank));
-    if (parked_.count() == size_) tell_(Recover{.sequence = sequence_});
+    if (parked_.count() < size_) return;
+    tell_(Recover{.sequence = sequence_});
+    if (!breaks_tasks_off_) return;
+    // The program that has submitted them goes on, and may submit more.
+    parked_ = {};
+    candidate_.clear();
+    rest(longest_pause);
 }
 
 }  // namespace mpirepl

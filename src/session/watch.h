@@ -26,8 +26,13 @@ class Watch {
     /// @param tell sends a message to all ranks, this one included
     /// @param say prints whole lines
     /// @param quiet whether rank 0 itself does not compute
-    Watch(int size, Tell tell, Say say, std::function<bool()> quiet)
-        : size_(size), tell_(std::move(tell)), say_(std::move(say)), quiet_(std::move(quiet)) {}
+    /// @param busy the ranks that have tasks of views
+    Watch(int size, Tell tell, Say say, std::function<bool()> quiet, std::function<RankSet()> busy)
+        : size_(size),
+          tell_(std::move(tell)),
+          say_(std::move(say)),
+          quiet_(std::move(quiet)),
+          busy_with_tasks_(std::move(busy)) {}
 
     void begin(const Cell& cell, bool guarded, Clock::time_point now);
     /// The cell has ended everywhere.
@@ -46,6 +51,7 @@ class Watch {
 
     void ask(bool stacks);
     void judge();
+    bool tasks_go_on() const;
     void break_off(BreakOff&& order);
     void rest(Clock::duration time);
 
@@ -53,6 +59,8 @@ class Watch {
     Tell tell_;
     Say say_;
     std::function<bool()> quiet_;
+    std::function<RankSet()> busy_with_tasks_;
+    bool breaks_tasks_off_ = false;
     Phase phase_ = Phase::off;
     bool guarded_ = false;
     bool where_is_wanted_ = false;

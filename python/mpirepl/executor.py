@@ -1,0 +1,78 @@
+"""A load-balanced view as an executor of concurrent.futures."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+
+from mpirepl._lazy_map import LazyMapIterator
+
+
+class ViewExecutor(Executor):
+    """Runs calls on engines that have nothing to do.
+
+    Attributes
+    ----------
+    view : LoadBalancedView
+    """
+
+    def __init__(self, view: object):
+        self.view = view
+        self._max_workers = len(view)
+        self._results: list = []
+        self._ended = False
+
+    def submit(self, fn: Callable, /, *args: object, **kwargs: object) -> object:
+        """Call a function on an engine, and return its AsyncResult."""
+        if self._ended:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        result = self.view.apply_async(fn, *args, **kwargs)
+        self._note([result])
+        return result
+
+    def map(
+        self,
+        fn: Callable,
+        *iterables: Iterable,
+        timeout: float | None = None,
+        chunksize: int = 1,
+        **options: object,
+    ) -> Iterator:
+        """Map a function over iterables, and iterate over the results in order."""
+        if self._ended:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        result = self.view.map_async(fn, *iterables, chunksize=chunksize, **options)
+        self._note([result])
+        return LazyMapIterator.over(result, self._iterated(result, deadline))
+
+    @staticmethod
+    def _iterated(result: object, deadline: float | None) -> Iterator:
+        if deadline is None:
+            yield from result
+            return
+        import _mpirepl_tasks as tasks
+
+        from mpirepl.error import TimeoutError
+
+        lengths = result._lengths
+        for i, number in enumerate(result._ids):
+            if not tasks.wait([number], max(0.0, deadline - time.monotonic()), False):
+                raise TimeoutError("Result not ready.")
+            part = result._one(i)
+            if lengths:
+                yield from part
+            else:
+                yield part
+
+    def _note(self, results: list) -> None:
+        self._results = [r for r in self._results if not r.done()] + results
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; wait for those that were submitted."""
+        self._ended = True
+        if cancel_futures:
+            self.view.client.abort(self._results)
+        if wait:
+            for result in self._results:
+                result.wait()
+        self._results = []

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "embed/runner.h"
+#include "session/display.h"
+#include "session/workbench.h"
+
+namespace mpirepl {
+
+/// Says what the functions of Python's built-in module _mpirepl_tasks act on; to be called before
+/// any Python code uses them. `display` is null on all ranks but 0.
+void connect_task_module(Relay* relay, Display* display);
+
+/// Waits until no thread of Python is in this module any more; Python has ended.
+void end_task_module();
+
+/// Tells, once, whether a task of this rank has ended with KeyboardInterrupt. The caller holds the
+/// GIL.
+bool task_was_interrupted();
+
+/// Writes out what Python holds for standard output and error. Takes the GIL.
+void flush_python();
+
+/// Has python/mpirepl/_engine.py run a task, which cannot fail: what it raises is its value. Takes
+/// the GIL.
+/// @param code_end asked afterwards: was it broken off?
+TaskValue run_in_python(const Work& work, const Runner::CodeEnd& code_end);
+
+}  // namespace mpirepl
