@@ -52,13 +52,19 @@ std::vector<Message> valid_messages() {
             break_off,
             Parked{.sequence = 6, .rank = 2},
             Recover{.sequence = 6},
-            Quiet{.census = 1}};
+            Quiet{.census = 1},
+            TaskBatch{.functions = {"f"},
+                      .tasks = {{.id = 1, .argument = "x", .blobs = {100'000}, .spread = ranks}}},
+            TaskResults{.ends = {{.id = 1, .out = "o", .value = "v", .blobs = {5}}}},
+            TaskNote{.id = 1, .kind = TaskNote::Kind::err, .text = "e"},
+            TaskControl{.kind = TaskControl::Kind::signal, .signal = 2, .ids = {1, 2}},
+            TaskReturn{.ids = {7}}};
 }
 
 /// The input itself, or the input laid over a valid message, which its first byte chooses.
 std::string message_of(std::string_view input) {
     static const std::vector<Message> valid = valid_messages();
-    std::size_t choice = input.empty() ? valid.size() : static_cast<unsigned char>(input[0]) % 16;
+    std::size_t choice = input.empty() ? valid.size() : static_cast<unsigned char>(input[0]) % 24;
     if (choice >= valid.size()) return std::string(input.substr(input.empty() ? 0 : 1));
     std::string bytes = encode(valid[choice], epoch);
     for (input.remove_prefix(1); input.size() >= 2; input.remove_prefix(2))

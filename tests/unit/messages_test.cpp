@@ -94,7 +94,32 @@ std::vector<Message> messages() {
             BreakOff{},
             Parked{.sequence = 1, .rank = 70'000},
             Recover{.sequence = 2},
-            Quiet{.census = 3, .rank = 4}};
+            Quiet{.census = 3, .rank = 4},
+            TaskBatch{.functions = {"f", std::string("g\0", 2)},
+                      .tasks = {{.id = 1ULL << 40U,
+                                 .cell = 3,
+                                 .failures = 1,
+                                 .function = 1,
+                                 .stops = true,
+                                 .balanced = true,
+                                 .argument = "x",
+                                 .blobs = {1ULL << 33U, 0},
+                                 .transfer = 9,
+                                 .spread = ranks("0-2,5")},
+                                Task{}}},
+            TaskResults{.ends = {{.id = 5,
+                                  .status = TaskEnd::Status::impossible,
+                                  .started = 1.5,
+                                  .completed = 2.5,
+                                  .out = "o",
+                                  .err = "e",
+                                  .value = "v",
+                                  .blobs = {7},
+                                  .transfer = 2},
+                                 TaskEnd{}}},
+            TaskNote{.id = 3, .kind = TaskNote::Kind::data, .text = "d"},
+            TaskControl{.kind = TaskControl::Kind::signal, .signal = 15, .ids = {1, 2}},
+            TaskReturn{.ids = {4}}};
 }
 
 bool is_refused(const std::string& bytes, unsigned expected_epoch = epoch) {
@@ -281,4 +306,14 @@ TEST_CASE("messages: a diagnosis for no rank is refused") {
     BreakOff message = break_off();
     message.diagnoses[0].ranks = {};
     CHECK(is_refused(encode(message, epoch)));
+}
+
+TEST_CASE("messages: a task of a function that is not there is refused") {
+    const TaskBatch batch{.functions = {"f"}, .tasks = {Task{.function = 1}}};
+    CHECK(is_refused(encode(batch, epoch)));
+}
+
+TEST_CASE("messages: memory of an absurd size is refused") {
+    const TaskResults results{.ends = {TaskEnd{.blobs = {1ULL << 60U}}}};
+    CHECK(is_refused(encode(results, epoch)));
 }

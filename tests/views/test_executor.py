@@ -1,0 +1,140 @@
+"""Executors, joblib and dask."""
+
+import concurrent.futures
+import time
+import unittest
+
+from beside import negative
+from support import ViewsTest, ipp, nap, needs
+
+
+class TestExecutor(ViewsTest):
+    """concurrent.futures by way of a view."""
+
+    def test_client_executor(self):
+        executor = self.rc.executor()
+        self.assertIsInstance(executor, concurrent.futures.Executor)
+        self.assertEqual(type(executor.view).__name__, "LoadBalancedView")
+        self.assertEqual(executor.submit(lambda x: 2 * x, 5).result(), 10)
+
+    def test_client_executor_with_targets(self):
+        executor = self.rc.executor([self.ids[-1]])
+        future = executor.submit(abs, -5)
+        self.assertEqual(future.result(), 5)
+        self.assertEqual(future.engine_id, self.ids[-1])
+
+    def test_view_executor(self):
+        self.assertIs(self.balanced.executor.view, self.balanced)
+
+    def test_submit(self):
+        future = self.balanced.executor.submit(lambda x, y=1: x * y, 2, y=3)
+        self.assertIsInstance(future, concurrent.futures.Future)
+        self.assertEqual(future.result(), 6)
+
+    def test_submit_that_fails(self):
+        future = self.balanced.executor.submit(lambda: 1 / 0)
+        with self.assertRaisesRemote(ZeroDivisionError):
+            future.result()
+
+    def test_map(self):
+        result = self.balanced.executor.map(lambda x: x * x, range(5))
+        self.assertEqual(type(result).__name__, "LazyMapIterator")
+        self.assertEqual(list(result), [0, 1, 4, 9, 16])
+
+    def test_map_of_several(self):
+        got = self.balanced.executor.map(lambda x, y: x - y, range(5), range(5))
+        self.assertEqual(list(got), [0] * 5)
+
+    def test_leaving_the_with_block_waits(self):
+        view = self.rc.load_balanced_view()
+        with view.executor as executor:
+            future = executor.submit(nap, 0.3)
+            self.assertFalse(future.done())
+            results = executor.map(lambda x: x, range(10))
+        self.assertEqual(len(view.history), 11)
+        self.assertTrue(future.done())
+        start = time.perf_counter()
+        self.assertEqual(list(results), list(range(10)))
+        self.assertLess(time.perf_counter() - start, 0.5)
+
+    def test_shutdown_leaves_the_engines(self):
+        executor = self.rc.executor()
+        executor.submit(abs, 1).result()
+        executor.shutdown()
+        self.assertEqual(self.all.apply_sync(abs, -1), [1] * len(self.ids))
+
+    def test_as_completed(self):
+        executor = self.balanced.executor
+        futures = [executor.submit(nap, 0.01 * i) for i in range(5)]
+        got = [future.result() for future in concurrent.futures.as_completed(futures)]
+        self.assertEqual(sorted(got), [0.01 * i for i in range(5)])
+
+    def test_wait(self):
+        executor = self.balanced.executor
+        futures = [executor.submit(nap, 0.01) for _ in range(5)]
+        done, pending = concurrent.futures.wait(futures)
+        self.assertEqual((len(done), len(pending)), (5, 0))
+
+    def test_asyncio(self):
+        import asyncio
+
+        async def main():
+            futures = [self.balanced.executor.submit(nap, 0.01, i) for i in range(5)]
+            return await asyncio.gather(*map(asyncio.wrap_future, futures))
+
+        self.assertEqual(asyncio.run(main()), [0, 1, 2, 3, 4])
+
+
+class TestJoblib(ViewsTest):
+    """joblib's backend."""
+
+    @needs("joblib")
+    def test_of_a_view(self):
+        import joblib
+
+        self.balanced.register_joblib_backend("of the view")
+        parallel = joblib.Parallel(backend="of the view")
+        got = parallel(joblib.delayed(negative)(i) for i in range(20))
+        self.assertEqual(got, [-i for i in range(20)])
+
+    @needs("joblib")
+    @unittest.skipIf(ipp.__name__ == "ipyparallel", "it connects to the default profile")
+    def test_default(self):
+        import joblib
+
+        ipp.register_joblib_backend()
+        with joblib.parallel_backend("ipyparallel"):
+            got = joblib.Parallel()(joblib.delayed(negative)(i) for i in range(20))
+        self.assertEqual(got, [-i for i in range(20)])
+
+    @needs("joblib")
+    def test_a_failing_call(self):
+        import joblib
+
+        self.balanced.register_joblib_backend("failing")
+        with self.assertRaises(Exception):  # noqa: B017
+            joblib.Parallel(backend="failing")(joblib.delayed(negative)(i) for i in "ab")
+
+
+class TestDask(ViewsTest):
+    """dask where it is installed."""
+
+    @needs("distributed")
+    def test_become_dask(self):
+        executor = self.rc.become_dask()
+        workers = self.all.apply_sync(repr, ipp.Reference("distributed_worker"))
+        for text in workers:
+            self.assertIn("Worker", text)
+        squares = executor.map(lambda x: x * x, range(10))
+        self.assertEqual(executor.submit(sum, squares).result(), 285)
+        executor.close()
+        self.rc.stop_dask()
+        with self.assertRaisesRemote(NameError):
+            self.all.apply_sync(repr, ipp.Reference("distributed_worker"))
+
+    @needs("dask")
+    def test_executor_as_a_scheduler(self):
+        import dask
+
+        with dask.config.set(scheduler=self.rc.executor()):
+            self.assertEqual(dask.delayed(sum)([1, 2, 3]).compute(), 6)
