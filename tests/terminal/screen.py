@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pyte
 
-CONTINUATION = re.compile(r"^ +\.\.\.: ")
+CONTINUATION = re.compile(r"^ +(\.\.\.:|⋮) ")
 BRACKETED_PASTE = 2004 << 5  # as pyte numbers private modes
 USUAL_MODES = {pyte.modes.DECAWM, pyte.modes.DECTCEM}
 
