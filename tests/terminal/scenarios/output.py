@@ -228,12 +228,19 @@ def input_from_a_file(scene: Scene):
 
 @scenario(PLAIN, command="cat | mpiexec -n 2 {mpirepl} -i")
 def prompt_without_a_terminal(t: Terminal, scene: Scene):
-    """-i with a pipe: line mode with a prompt."""
-    t.until(lambda: "In [1]:" in t.text(), "a prompt")
+    """-i with a pipe: line mode with a prompt, and a sentence that says how to get more."""
+    t.until(lambda: "rank 0 has no terminal" in t.text(), "the sentence")
+    sees_prompt(t, scene, 1)
     t.type("6 * 7\r")
     t.until(lambda: "Out[1:1]: 42" in t.text(), "the value")
-    t.until(lambda: "In [2]:" in t.text(), "the next prompt")
+    sees_prompt(t, scene, 2)
     t.type("exit\r")
     t.until(lambda: t.processes() and len(t.processes()) == 1, "that only cat is left")
     t.type("\x04")
     t.ends(0)
+
+
+def sees_prompt(t: Terminal, scene: Scene, number: int) -> None:
+    """Wait for a prompt that the launcher forwards; Open MPI 5.0's keeps a line till it ends."""
+    if scene.setup.stack == "debian":
+        t.until(lambda: f"In [{number}]:" in t.text(), "a prompt")

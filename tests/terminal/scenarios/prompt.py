@@ -1,6 +1,6 @@
 """Beginning, the prompt, and the end."""
 
-from scene import IPYTHON, PLAIN, Scene, scenario
+from scene import IPYTHON, Scene, scenario
 from terminal import CTRL_C, CTRL_D, ENTER, Terminal, expect
 
 from scenarios import know_rank
@@ -198,12 +198,6 @@ def terminal_that_does_not_answer(t: Terminal):
 @scenario(environment={"HOME": "/proc/nowhere", "IPYTHONDIR": "/proc/nowhere/.ipython"})
 def no_home(t: Terminal):
     """Where no history can be written there is a session without one."""
-    expect("Out[2:1]: 2" in t.cell("1 + 1"), "a cell does not work")
-
-
-@scenario(PLAIN, environment={"HOME": None, "IPYTHONDIR": None})
-def home_unset(t: Terminal):
-    """HOME need not be set."""
     expect("Out[2:1]: 2" in t.cell("1 + 1"), "a cell does not work")
 
 
