@@ -110,8 +110,8 @@ class Terminal:
     def torn(self, data: bytes) -> None:
         """Press keys whose bytes arrive one by one."""
         for i in range(len(data)):
-            self._child.send(data[i : i + 1])
-            self._read(0.004)
+            os.write(self._child.child_fd, data[i : i + 1])
+            self._read(0.03)
 
     def paste(self, text: str) -> None:
         """Paste a text; the terminal brackets it when it has been asked to."""
