@@ -190,7 +190,10 @@ bool TerminalConsole::relay_editor() {
     if (size <= 0) return false;
     bytes.resize(static_cast<std::size_t>(size));
     auto marks = static_cast<unsigned>(std::erase(bytes, mark));
-    if (!bytes.empty()) screen_.pass(std::move(bytes));
+    if (suspended_)
+        while_suspended_ += bytes;
+    else if (!bytes.empty())
+        screen_.pass(std::move(bytes));
     marks_seen_ += marks;
     return true;
 }
@@ -268,6 +271,7 @@ void TerminalConsole::look_whether_resumed(Clock::time_point now) {
     if (suspended_ && !was_behind_ && now - suspended_at_ < until_stopped) return;
     terminal_.make_raw();
     suspended_ = false;
+    screen_.pass(std::exchange(while_suspended_, {}));
     redraw();
 }
 

@@ -40,7 +40,7 @@ class Dispatcher {
     using Clock = std::chrono::steady_clock;
 
     Dispatcher(const World& world, Agent& agent, Workbench& own)
-        : world_(world), agent_(agent), own_(own), scheduler_(world.size()) {
+        : agent_(agent), own_(own), scheduler_(world.size()) {
         scheduler_.set_available(0, false);
     }
 
@@ -87,7 +87,6 @@ class Dispatcher {
     void take_end(int engine, TaskEnd&& end, std::vector<Blob>&& blobs);
     void keep(Scheduler::Ended&& ended, std::vector<Blob>&& blobs);
 
-    const World& world_;
     Agent& agent_;
     Workbench& own_;
     Scheduler scheduler_;

@@ -52,7 +52,7 @@ class FrontEnd {
     virtual void skip_after_error() {}
 
     // As part of a turn:
-    virtual void start(Agent& /*agent*/, Events /*events*/) {}
+    virtual void start(Agent& /*agent*/, const Events& /*events*/) {}
     virtual void tick(Clock::time_point /*now*/) {}
     /// No question is being asked.
     virtual bool is_free() const { return true; }

@@ -90,9 +90,9 @@ std::optional<std::string> InteractiveFrontEnd::next() {
     return session_->read();
 }
 
-void InteractiveFrontEnd::start(Agent& agent, Events events) {
+void InteractiveFrontEnd::start(Agent& agent, const Events& events) {
     agent_ = &agent;
-    events_ = std::move(events);
+    events_ = events;
     if (!console_) return;
     console_->start(agent.io(), {.interrupt = interrupt,
                                  .cancelled = [this] { cancelled_ = true; },

@@ -32,7 +32,7 @@ class InteractiveFrontEnd : public FrontEnd {
     void begin(PythonSession& session, Interpreter& interpreter) override;
     std::optional<std::string> next() override;
 
-    void start(Agent& agent, Events events) override;
+    void start(Agent& agent, const Events& events) override;
     void tick(Clock::time_point now) override;
     bool is_free() const override { return !asking_; }
     void ask(const Question& question) override;
