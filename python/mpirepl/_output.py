@@ -65,11 +65,6 @@ def show_rest(result: object) -> None:
         _show_result(about)
 
 
-def display_what_came(result: object, groupby: str) -> None:
-    """Show what tasks have printed so far."""
-    display(result, groupby)
-
-
 def _show_outputs(about: dict) -> None:
     for output in about["outputs"]:
         text = output["data"].get("text/plain", "")

@@ -183,7 +183,7 @@ class Px:
             view.client.send_signal(sig, targets=_positions(view), block=True)
             result.wait(1)
             if not stream:
-                _output.display_what_came(result, groupby)
+                _output.display(result, groupby)
             return None
         self._raise(result, stream)
         return None

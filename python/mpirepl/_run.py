@@ -125,11 +125,6 @@ def emit(stream: int, text: str) -> None:
     _mpirepl.emit(stream, text.encode("utf-8", "backslashreplace"))
 
 
-def run_hooks(which: int) -> None:
-    """Call the hook before (0) or after (1) a cell."""
-    cell_hooks[which]()
-
-
 def flush() -> None:
     """Write out what Python still holds for standard output and standard error."""
     for file in (sys.stdout, sys.stderr):

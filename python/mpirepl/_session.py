@@ -108,8 +108,7 @@ class Session(SessionMagics):
 
     def _prepared(self, text: bytes) -> tuple:
         first, self.begun = not self.begun and self.front is None, True
-        hidden = self.front is not None and self.front.hidden
-        plan = Plan(_mpirepl.parse_targets("all") if hidden else self._plain_targets(), text)
+        plan = Plan(_mpirepl.parse_targets("all") if self._hidden else self._plain_targets(), text)
         if self.front is not None and text.strip() in _LEAVING:
             return (QUIT,)
         if _PERCENT in text or _BANG in text:
@@ -146,12 +145,11 @@ class Session(SessionMagics):
                 say(f"the same as a picture is in {picture}")
 
     def _compiled(self, plan: Plan, text: bytes, first: bool) -> tuple:
-        hidden = self.front is not None and self.front.hidden
-        if not hidden:
+        if not self._hidden:
             self.number += 1
-        name = "<startup>" if hidden else f"<cell {self.number}>"
+        name = "<startup>" if self._hidden else f"<cell {self.number}>"
         entry = Entry(self.number, plan.targets, text)
-        if not hidden:
+        if not self._hidden:
             self.history.append(entry)
             _run.remember_source(name, text)
             if self.front is not None:
@@ -208,6 +206,11 @@ class Session(SessionMagics):
             options = f"{plan.px} --targets {plan.targets}"
             plan.source = f"__import__('mpirepl')._px_cell({options!r}, {code!r})".encode()
             plan.targets = "0"
+
+    @property
+    def _hidden(self) -> bool:
+        """Whether the current input is none of the user's, and does not count."""
+        return self.front is not None and self.front.hidden
 
     def _plain_targets(self) -> str:
         """Return the ranks that run a plain cell."""

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <termios.h>
-
 #include <string>
 #include <string_view>
 

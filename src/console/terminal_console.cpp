@@ -100,7 +100,8 @@ void TerminalConsole::await_keys() {
 }
 
 Keyboard::Reader TerminalConsole::reader() const {
-    return screen_.editing() ? editor_.reader : Keyboard::Reader::nobody;
+    if (!screen_.editing()) return Keyboard::Reader::nobody;
+    return editor_.asks ? Keyboard::Reader::cooked_editor : editor_.reader;
 }
 
 void TerminalConsole::take_keys(std::string_view bytes) {
@@ -110,9 +111,7 @@ void TerminalConsole::take_keys(std::string_view bytes) {
             bytes.remove_prefix(1);
             continue;
         }
-        Keyboard::Reader who =
-            screen_.editing() && editor_.asks ? Keyboard::Reader::cooked_editor : reader();
-        obey(keyboard_.take(bytes, who));
+        obey(keyboard_.take(bytes, reader()));
     }
     feed_editor(Clock::now());
 }

@@ -120,7 +120,7 @@ void Runner::run_hooked(const Cell& cell) {
 }
 
 void Runner::call_hooks(int which) {
-    if (PyList_GET_SIZE(hooks_.ptr()) > 0) module_.attr("run_hooks")(which);
+    if (PyList_GET_SIZE(hooks_.ptr()) > which) py::handle(PyList_GET_ITEM(hooks_.ptr(), which))();
 }
 
 void Runner::run_cell(const Cell& cell) {

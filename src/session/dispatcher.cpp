@@ -4,16 +4,9 @@
 #include <memory>
 #include <utility>
 
+#include "base/wall_clock.h"
+
 namespace mpirepl {
-namespace {
-
-double seconds_since_1970() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
-}  // namespace
-
 std::uint64_t Dispatcher::submit(std::vector<Job>&& jobs, bool spread) {
     std::uint64_t first = 0;
     {
@@ -179,13 +172,15 @@ void Dispatcher::tick(Clock::time_point now) {
         keep(std::move(ended), {});
         flush();
     }
-    for (int engine : scheduler_.take_recalls(now)) {
-        TaskControl recall{.kind = TaskControl::Kind::recall};
-        if (engine == 0)
-            own_.obey(std::move(recall));
-        else
-            agent_.send(engine, std::move(recall));
-    }
+    for (int engine : scheduler_.take_recalls(now))
+        control(engine, {.kind = TaskControl::Kind::recall});
+}
+
+void Dispatcher::control(int engine, TaskControl&& control) {
+    if (engine == 0)
+        own_.obey(std::move(control));
+    else
+        agent_.send(engine, std::move(control));
 }
 
 void Dispatcher::set_waiting(bool waiting) {
@@ -199,26 +194,16 @@ void Dispatcher::set_waiting(bool waiting) {
 void Dispatcher::abort(std::vector<std::uint64_t> ids) {
     agent_.post([this, ids = std::move(ids)] {
         const auto there = scheduler_.abort(ids.empty() ? scheduler_.outstanding() : ids);
-        for (const auto& [engine, sent] : there) {
-            TaskControl control{.kind = TaskControl::Kind::abort, .ids = sent};
-            if (engine == 0)
-                own_.obey(std::move(control));
-            else
-                agent_.send(engine, std::move(control));
-        }
+        for (const auto& [engine, sent] : there)
+            control(engine, {.kind = TaskControl::Kind::abort, .ids = sent});
         flush();
     });
 }
 
 void Dispatcher::send_signal(const std::vector<int>& engines, int signal) {
     agent_.post([this, engines, signal] {
-        for (int engine : engines) {
-            TaskControl control{.kind = TaskControl::Kind::signal, .signal = signal};
-            if (engine == 0)
-                own_.obey(std::move(control));
-            else
-                agent_.send(engine, std::move(control));
-        }
+        for (int engine : engines)
+            control(engine, {.kind = TaskControl::Kind::signal, .signal = signal});
     });
 }
 

@@ -83,6 +83,7 @@ class Dispatcher {
     void add(std::vector<Job>&& jobs, bool spread);
     void flush();
     void send(const Scheduler::Parcel& parcel);
+    void control(int engine, TaskControl&& control);
     void hand_to_own(const Job& job);
     void take_end(int engine, TaskEnd&& end, std::vector<Blob>&& blobs);
     void keep(Scheduler::Ended&& ended, std::vector<Blob>&& blobs);

@@ -53,13 +53,14 @@ bool colours_wanted() {
 
 InteractiveFrontEnd::InteractiveFrontEnd(const SessionOptions& options,
                                          std::optional<TerminalPlace> place, Fd in, Fd out, Fd err)
-    : options_(options), err_(duplicate(err.get())) {
+    : options_(options) {
     if (place) {
         console_ = std::make_unique<TerminalConsole>(*std::move(place), std::move(in),
                                                      std::move(out), std::move(err));
+        line_editor_.emplace(open_terminal(terminal_path()), open_terminal(terminal_path()));
     } else {
+        line_editor_.emplace(std::move(in), duplicate(err.get()));
         writer_ = std::make_unique<Writer>(std::move(out), std::move(err));
-        in_ = std::move(in);
     }
 }
 
@@ -75,10 +76,6 @@ bool InteractiveFrontEnd::coloured() const {
 void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter) {
     session_ = &session;
     interpreter_ = &interpreter;
-    if (console_)
-        line_editor_.emplace(open_terminal(terminal_path()), open_terminal(terminal_path()));
-    else
-        line_editor_.emplace(std::move(in_), duplicate(err_.get()));
     connect_front_end(this);
     bool is_ipython = session.open_front_end(options_.plain, options_.quiet);
     questions_by_ = is_ipython ? EditorKind::prompt : EditorKind::readline;

@@ -59,8 +59,6 @@ class InteractiveFrontEnd : public FrontEnd {
     const SessionOptions& options_;
     std::unique_ptr<TerminalConsole> console_;
     std::unique_ptr<Writer> writer_;  ///< without a terminal
-    Fd in_;
-    Fd err_;
     std::optional<LineEditor> line_editor_;
     PythonSession* session_ = nullptr;
     Interpreter* interpreter_ = nullptr;

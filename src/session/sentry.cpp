@@ -100,7 +100,7 @@ void Sentry::complete(guard::Look& look, const std::vector<PythonThread>& thread
     Picture& picture = look.picture;
     bool computes = look.unknown_waits;
     for (const PythonThread& thread : threads) {
-        bool is_main = ::pthread_equal(thread.id, main_thread_) != 0;
+        bool is_main = ::pthread_equal(thread.id, agent_.main_thread()) != 0;
         if (is_main && phase_ == Phase::running) picture.where = thread.where;
         for (std::size_t i = 0; i < picture.waits.size(); ++i) {
             if (::pthread_equal(look.waiting[i], thread.id) == 0) continue;
@@ -129,14 +129,14 @@ void Sentry::break_off(BreakOff&& order) {
     bool interrupts = order.interrupt && phase_ == Phase::running;
     if (interrupts) interrupt_children();
     if (std::exchange(broken_, true)) {  // Ctrl-C once more: there is one recovery a cell
-        if (interrupts && rank_ != 0) ::pthread_kill(main_thread_, SIGINT);
+        if (interrupts && rank_ != 0) ::pthread_kill(agent_.main_thread(), SIGINT);
         return;
     }
     next_raise_ = Clock::now() + raise_after;
     order_ = std::move(order);
     if (guarded_) guard::break_off(sequence_);
     // On rank 0 Python has had the signal already.
-    if (interrupts && rank_ != 0) ::pthread_kill(main_thread_, SIGINT);
+    if (interrupts && rank_ != 0) ::pthread_kill(agent_.main_thread(), SIGINT);
 }
 
 void Sentry::proceed() {

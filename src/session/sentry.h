@@ -26,7 +26,7 @@ class Sentry {
 
     /// @param tell sends a message to rank 0
     Sentry(int rank, Agent& agent, Tell tell)
-        : rank_(rank), agent_(agent), tell_(std::move(tell)), main_thread_(::pthread_self()) {}
+        : rank_(rank), agent_(agent), tell_(std::move(tell)) {}
 
     // As part of a turn:
     /// A cell begins; this rank runs it, or not.
@@ -61,7 +61,6 @@ class Sentry {
     int rank_;
     Agent& agent_;
     Tell tell_;
-    pthread_t main_thread_;
     Phase phase_ = Phase::not_mine;
     Phase after_tasks_ = Phase::not_mine;
     bool in_tasks_ = false;

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/wall_clock.h"
+
 namespace mpirepl {
 namespace {
 
@@ -16,11 +18,6 @@ using namespace std::chrono_literals;
 constexpr double slice_seconds = 1e-4;  // of tasks that the main thread takes at once
 constexpr std::size_t slice_most = 100;
 constexpr auto output_pause = 100ms;
-
-double seconds_since_1970() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
 
 }  // namespace
 

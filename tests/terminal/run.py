@@ -31,9 +31,8 @@ try:
 except ImportError as error:
     sys.exit(f"run.py: install pexpect and pyte for {sys.executable}: {error}")
 
-from processes import kill_all  # noqa: E402
 from scene import IPYTHON, SCENARIOS, Scenario, play  # noqa: E402
-from stack import Setup, is_there, make_setup  # noqa: E402
+from stack import Setup, is_there, make_setup, prepare_to_report, report  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
 RUN = uuid.uuid4().hex
@@ -97,12 +96,6 @@ def matches(story: Scenario, pattern: str) -> bool:
     return fnmatch.fnmatch(story.title, pattern) or fnmatch.fnmatch(story.name, pattern)
 
 
-def stop(number: int, frame: object) -> None:
-    """End on a signal, but only once: `timeout` sends it twice."""
-    signal.signal(number, signal.SIG_IGN)
-    sys.exit(128 + number)
-
-
 def main() -> int:
     """Tell what the command line names; 1 when any of it failed."""
     parser = argparse.ArgumentParser(description="Tell the scenarios of the terminal.")
@@ -114,6 +107,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="only each so many-th of them")
     parser.add_argument("--patience", type=float, default=Terminal.patience, metavar="SECONDS")
     parser.add_argument("--list", action="store_true", help="print the titles")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print also what passed")
     parser.add_argument("names", nargs="*", help="titles or globs; all when none is given")
     args = parser.parse_args()
     Terminal.patience = args.patience
@@ -121,30 +115,15 @@ def main() -> int:
     if args.list:
         print("\n".join(SCENARIOS[index].title for index in chosen))
         return 0
-    sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
-    signal.signal(signal.SIGTERM, stop)
-    count = dict.fromkeys(("passed", "failed", "skipped"), 0)
+    prepare_to_report()
     with tempfile.TemporaryDirectory(prefix="mpirepl-bin-") as wrappers:
         setup = make_setup(args.program, args.mpiexec, args.python, Path(wrappers))
         if "MPIREPL_SOURCE" in os.environ:
             setup.environment["MPIREPL_SOURCE"] = os.environ["MPIREPL_SOURCE"]
         fork = multiprocessing.get_context("fork")
         with concurrent.futures.ProcessPoolExecutor(args.jobs, mp_context=fork) as pool:
-            runs = {pool.submit(tell, index, setup): index for index in chosen}
-            try:
-                for future in concurrent.futures.as_completed(runs):
-                    verdict, lines, seconds = future.result()
-                    count[verdict] += 1
-                    told = lines[0] if verdict == "skipped" else f"{seconds:.1f} s"
-                    print(f"{verdict:7} {SCENARIOS[runs[future]].title} ({told})")
-                    if verdict == "failed":
-                        print("\n".join(f"    {line}" for line in lines))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                kill_all(RUN)
-                raise
-    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
-    return 1 if count["failed"] else 0
+            runs = {pool.submit(tell, index, setup): SCENARIOS[index].title for index in chosen}
+            return report(pool, runs, RUN, args.verbose)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from processes import MARK, all_gone, kill_all
-from stack import Setup, is_there, make_setup
+from stack import Setup, is_there, make_setup, prepare_to_report, report
 
 HERE = Path(__file__).resolve().parent
 OWN_FILES = {"cmd", "in", "out", "err", "rc", "options"}
@@ -278,12 +278,6 @@ def choose(patterns: list[str]) -> list[Path]:
     return [path for path in there if any(fnmatch.fnmatch(path.name, name) for name in wanted)]
 
 
-def stop(number: int, frame: object) -> None:
-    """End on a signal, but only once: `timeout` sends it twice."""
-    signal.signal(number, signal.SIG_IGN)
-    sys.exit(128 + number)
-
-
 def main() -> int:
     """Run what the command line names; 1 when any of it failed."""
     parser = argparse.ArgumentParser(description="Run the transcripts.")
@@ -295,35 +289,21 @@ def main() -> int:
     parser.add_argument("--except", dest="without", default="", help="leave these (a glob) out")
     parser.add_argument("--every", type=int, default=1, help="only each so many-th of them")
     parser.add_argument("--update", action="store_true", help="rewrite out, err and rc")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print also what passed")
     parser.add_argument("names", nargs="*", help="names or globs; all when none is given")
     args = parser.parse_args()
     if args.update and not args.names:
         parser.error("--update needs the names of those to rewrite")
-    sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
-    signal.signal(signal.SIGTERM, stop)
+    prepare_to_report()
     chosen = [path for path in choose(args.names) if not fnmatch.fnmatch(path.name, args.without)]
     directories = chosen[:: args.every] * args.repeat
-    count = dict.fromkeys(("passed", "failed", "skipped"), 0)
     with (
         tempfile.TemporaryDirectory(prefix="mpirepl-bin-") as wrappers,
         concurrent.futures.ThreadPoolExecutor(args.jobs) as pool,
     ):
         setup = make_setup(args.program, args.mpiexec, args.python, Path(wrappers))
-        runs = {pool.submit(run_one, path, setup, args.update): path for path in directories}
-        try:
-            for future in concurrent.futures.as_completed(runs):
-                verdict, lines, seconds = future.result()
-                count[verdict] += 1
-                told = lines[0] if verdict == "skipped" else f"{seconds:.1f} s"
-                print(f"{verdict:7} {runs[future].name} ({told})")
-                if verdict == "failed":
-                    print("\n".join(f"    {line}" for line in lines))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            kill_all(RUN)
-            raise
-    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
-    return 1 if count["failed"] else 0
+        runs = {pool.submit(run_one, path, setup, args.update): path.name for path in directories}
+        return report(pool, runs, RUN, args.verbose)
 
 
 if __name__ == "__main__":

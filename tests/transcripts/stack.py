@@ -1,11 +1,16 @@
 """The program under test, the MPI and the Python that it runs with, as an environment for commands."""
 
+import concurrent.futures
 import functools
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from processes import kill_all
 
 ENVIRONMENT = {
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
@@ -66,3 +71,52 @@ def is_there(python: Path, path: str, name: str) -> bool:
     if shutil.which(name, path=path):
         return True
     return subprocess.run([python, "-c", code], capture_output=True, cwd="/").returncode == 0
+
+
+def prepare_to_report() -> None:
+    """Let results be seen as they come, and end on SIGTERM as on Ctrl-C."""
+    sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End on a signal, but only once: `timeout` sends it twice."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def report(pool: concurrent.futures.Executor, runs: dict, mark: str, verbose: bool) -> int:
+    """Print what failed as it comes, and how many there were of each kind.
+
+    Parameters
+    ----------
+    pool : concurrent.futures.Executor
+        Runs them; no more of them when this one is interrupted.
+    runs : dict
+        From the future of (verdict, lines to print, seconds) to the title.
+    mark : str
+        Carried by all processes that they start, see processes.py.
+    verbose : bool
+        Print also what passed and what was left out.
+
+    Returns
+    -------
+    int
+        The exit status: 1 when any has failed.
+    """
+    count = dict.fromkeys(("passed", "failed", "skipped"), 0)
+    try:
+        for future in concurrent.futures.as_completed(runs):
+            verdict, lines, seconds = future.result()
+            count[verdict] += 1
+            told = lines[0] if verdict == "skipped" else f"{seconds:.1f} s"
+            if verbose or verdict == "failed":
+                print(f"{verdict:7} {runs[future]} ({told})")
+            if verdict == "failed":
+                print("\n".join(f"    {line}" for line in lines))
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        kill_all(mark)
+        raise
+    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
+    return 1 if count["failed"] else 0
