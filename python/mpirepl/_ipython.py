@@ -36,6 +36,8 @@ _FRONT_MAGICS = frozenset(
     pycat quickref recall rehashx rep rerun store unalias""".split()  # noqa: SIM905
 )
 
+_TELL_RANKS = "__import__('mpirepl')._magic('ipython', '')"
+
 
 class _Prompts(Prompts):
     """IPython's prompts, with the targets when they are not all ranks."""
@@ -59,13 +61,13 @@ class _TerminalShell(interactiveshell.TerminalInteractiveShell):
 
     def run_cell(self, raw_cell: str, *args: object, **options: object) -> object:
         """Have a cell run next, on the targets."""
-        self.front.pending.append(raw_cell)
+        self.front.pending.append((raw_cell, False))
         return ExecutionResult(_rank_shell.info())
 
     def safe_execfile(self, fname: str, *where: object, **options: object) -> None:
         """Have the text of a file, such as one that has been edited, run next."""
         with open(fname, encoding="utf-8") as file:
-            self.front.pending.append(file.read())
+            self.front.pending.append((file.read(), False))
 
     def _atexit_once(self) -> None:
         """Leave the terminal alone: it is not there any more."""
@@ -111,8 +113,9 @@ class FrontEnd:
 
         self.name = f", IPython {__version__}"
         self.session = session
-        self.pending: list[str] = []
+        self.pending: list[tuple[str, bool]] = []  # cells, and whether they are none of the user's
         self.hidden = False  # the cell that has been read is none of the user's
+        self._ranks_know = False
         self._line = 0
         path, self._room = _mpirepl.terminal
         reading = io.TextIOWrapper(io.FileIO(path, "r"))
@@ -133,7 +136,7 @@ class FrontEnd:
         self.shell = app.shell
         _rank_shell.use(self.shell)
         _run.on_value = self.showed
-        self._startup = ["__import__('mpirepl')._magic('ipython', '')", *app.startup]
+        self.pending += [(cell, True) for cell in app.startup]
         self._stubs = {"line": set(), "cell": set()}
         self._register(_help.SESSION_MAGICS | _help.RANK_MAGICS, "line")
         self._register(_help.CELL_MAGICS, "cell")
@@ -171,9 +174,6 @@ class FrontEnd:
 
     def read(self) -> str | None:
         """Return the next cell; None when the user leaves."""
-        self.hidden = bool(self._startup)
-        if self._startup:
-            return self._startup.pop(0)
         while not self.pending:
             self.shell.execution_count = self.session.number + 1
             if self.shell.separate_in:
@@ -190,8 +190,12 @@ class FrontEnd:
                 continue
             if text and text.strip():
                 self._remember(text)
-                return text
-        return self.pending.pop(0)
+                self.pending.append((text, False))
+        if not self._ranks_know:  # before the first cell: the first prompt need not wait for it
+            self._ranks_know = True
+            self.pending.insert(0, (_TELL_RANKS, True))
+        text, self.hidden = self.pending.pop(0)
+        return text
 
     def _remember(self, text: str) -> None:
         """Write a cell into IPython's history file."""

@@ -4,6 +4,7 @@ src/console owns the terminal; an editor works on a pseudo terminal of its own.
 """
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -55,6 +56,8 @@ def _ipython(session: object) -> object | None:
 
     if find_spec("IPython") is None:
         return None
+    collecting = gc.isenabled()
+    gc.disable()  # of what is imported nothing is garbage: the first prompt comes a tenth earlier
     try:
         from mpirepl import _ipython
 
@@ -62,6 +65,9 @@ def _ipython(session: object) -> object | None:
     except Exception as error:  # of the user's configuration, or of a version unknown here
         tell(f"mpirepl: IPython cannot be the editor, Python's readline is: {error!r}")
         return None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _banner(editor: str) -> str:
