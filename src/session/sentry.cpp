@@ -127,16 +127,16 @@ void Sentry::send(const AskPicture& question, Picture&& picture) {
 void Sentry::break_off(BreakOff&& order) {
     if (order.sequence != sequence_) return;
     bool interrupts = order.interrupt && phase_ == Phase::running;
-    if (interrupts) interrupt_children();
-    if (std::exchange(broken_, true)) {  // Ctrl-C once more: there is one recovery a cell
-        if (interrupts && rank_ != 0) ::pthread_kill(agent_.main_thread(), SIGINT);
-        return;
+    bool first = !std::exchange(broken_, true);  // there is one recovery a cell
+    if (first) {
+        next_raise_ = Clock::now() + raise_after;
+        order_ = std::move(order);
+        if (guarded_) guard::break_off(sequence_);
     }
-    next_raise_ = Clock::now() + raise_after;
-    order_ = std::move(order);
-    if (guarded_) guard::break_off(sequence_);
-    // On rank 0 Python has had the signal already.
-    if (interrupts && rank_ != 0) ::pthread_kill(agent_.main_thread(), SIGINT);
+    if (!interrupts) return;
+    // Python first, or it sees its child end before it knows why. On rank 0 it has had the signal.
+    if (rank_ != 0) ::pthread_kill(agent_.main_thread(), SIGINT);
+    interrupt_children();
 }
 
 void Sentry::proceed() {
