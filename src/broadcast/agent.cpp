@@ -23,19 +23,24 @@ constexpr auto transfer_spin = 2ms;  // so long the thread does not nap while a 
 constexpr int nap_share = 8;         // a nap is this part of the time since the last event, but
 constexpr auto sending_nap = 50us;   // at most this while a transfer goes on in pieces,
 constexpr auto longest_nap = 1ms;    // this for a while,
-constexpr auto idle_nap = 9ms;       // and this in a session that has been idle
+constexpr auto idle_nap = 30ms;      // this in a session that has been idle, and
+constexpr auto deaf_nap = 9ms;       // this where nobody can ring,
 constexpr auto idle_after = 500ms;   // for so long.
 constexpr auto spin = 1ms;           // Before that a waiting main thread only yields,
 constexpr auto thread_nap = 200us;   // and the agent's thread leaves the core to the main thread.
+constexpr auto still_awake = 500us;  // Who has been sent something so recently is awake.
 constexpr auto second_look = 5ms;  // While the main thread does the work, the agent's thread looks
 constexpr auto idle_look = 50ms;   // so often whether it still does.
 
-Duration nap_after(Duration idle, bool sending) {
-    Duration longest = sending ? sending_nap : idle < idle_after ? longest_nap : idle_nap;
-    return std::min<Duration>(idle / nap_share, longest);
-}
-
 }  // namespace
+
+Agent::Agent(const World& world)
+    : world_(world),
+      channel_(world.control()),
+      transfers_(world.data()),
+      bell_(world.doorbells(), world.rank()),
+      idle_nap_(bell_.rings() ? idle_nap : deaf_nap),
+      sent_(static_cast<std::size_t>(world.size())) {}
 
 Agent::~Agent() {
     if (thread_.joinable()) thread_.join();
@@ -51,23 +56,32 @@ void Agent::start(AgentListener& listener) {
 
 void Agent::run() {
     while (true) {
-        Duration pause = since_last_event() < idle_after ? second_look : idle_look;
-        if (std::unique_lock lock(mutex_, std::try_to_lock); lock) {
-            if (ended()) return;
-            if (turn(true)) continue;
-            pause = pause_after(since_last_event());
+        std::unique_lock lock(mutex_, std::try_to_lock);
+        if (!lock) {
+            nap(since_last_event() < idle_after ? second_look : idle_look);
+            continue;
         }
+        if (ended()) return;
+        if (turn(true)) continue;
+        Duration pause = pause_after(since_last_event());
+        lock.unlock();
         if (pause > Duration::zero())
-            nap(pause);
+            bell_.nap(pause, some_posted_);
         else
             sched_yield();
     }
 }
 
+/// How long a thread rests that has nothing to do.
+Agent::Clock::duration Agent::nap_after(Clock::duration idle) const {
+    Duration longest = busy() ? sending_nap : idle < idle_after ? longest_nap : idle_nap_;
+    return std::min<Duration>(idle / nap_share, longest);
+}
+
 /// How long the agent's thread rests while the main thread is busy with Python.
 Agent::Clock::duration Agent::pause_after(Clock::duration idle) const {
-    if (!busy()) return std::max<Duration>(nap_after(idle, false), thread_nap);
-    return idle < transfer_spin ? Duration::zero() : nap_after(idle, true);
+    if (!busy()) return std::max<Duration>(nap_after(idle), thread_nap);
+    return idle < transfer_spin ? Duration::zero() : nap_after(idle);
 }
 
 bool Agent::work_until(const std::function<bool()>& done) {
@@ -78,7 +92,7 @@ bool Agent::work_until(const std::function<bool()>& done) {
         // Messages are what a rank waits for; the rest costs system calls.
         bool thorough = !spins || ++turns_ % thorough_share == 0;
         if (turn(thorough)) continue;
-        if (!spins && !nap(nap_after(idle, busy()))) return false;
+        if (!spins && !bell_.nap(nap_after(idle), some_posted_)) return false;
         if (spins && thorough) sched_yield();
     }
     return true;
@@ -109,6 +123,7 @@ void Agent::post(std::function<void()> function) {
     std::scoped_lock lock(posted_mutex_);
     posted_.push_back(std::move(function));
     some_posted_ = true;
+    bell_.ring_own();
 }
 
 bool Agent::run_posted() {
@@ -131,6 +146,9 @@ void Agent::send(int destination, const Message& message) { send(destination, en
 
 void Agent::send(int destination, std::shared_ptr<const std::string> bytes) {
     channel_.send(destination, std::move(bytes));
+    Clock::time_point now = Clock::now();
+    if (now - std::exchange(sent_[static_cast<std::size_t>(destination)], now) > still_awake)
+        bell_.ring(destination);
 }
 
 }  // namespace mpirepl

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broadcast/channel.h"
+#include "broadcast/doorbell.h"
 #include "broadcast/messages.h"
 #include "broadcast/transfers.h"
 #include "broadcast/world.h"
@@ -40,11 +41,11 @@ class AgentListener {
 /// Python and back without a change of threads.
 ///
 /// MPI has no descriptor to wait on. After something has happened the next turn follows at once;
-/// then come naps that grow with the time since, up to a few milliseconds in an idle session.
+/// then come naps that grow with the time since, up to some milliseconds in an idle session. On
+/// the same host whoever sends a message rings the receiver's doorbell, which ends its nap.
 class Agent {
   public:
-    explicit Agent(const World& world)
-        : world_(world), channel_(world.control()), transfers_(world.data()) {}
+    explicit Agent(const World& world);
     /// Waits for the thread.
     ~Agent();
     Agent(const Agent&) = delete;
@@ -70,6 +71,8 @@ class Agent {
 
     // As part of a turn:
     boost::asio::io_context& io() { return io_; }
+    /// Something that comes to be read from a descriptor shall not wait for the end of a nap.
+    void watch(int fd) { bell_.watch(fd); }
     /// The thread that has made the agent.
     pthread_t main_thread() const { return main_thread_; }
     void send(int destination, const Message& message);
@@ -88,6 +91,7 @@ class Agent {
     bool turn(bool look_at_pipes);
     bool run_posted();
     bool busy() const { return channel_.sending() || transfers_.active(); }
+    Clock::duration nap_after(Clock::duration idle) const;
     Clock::duration pause_after(Clock::duration idle) const;
     Clock::duration since_last_event() const { return Clock::now() - last_event_.load(); }
 
@@ -102,6 +106,9 @@ class Agent {
                                              ///< posting to the io_context would cost it
     Channel channel_;
     Transfers transfers_;
+    Doorbell bell_;
+    const Clock::duration idle_nap_;
+    std::vector<Clock::time_point> sent_;  ///< to each rank, at last
     AgentListener* listener_ = nullptr;
     std::atomic<Clock::time_point> last_event_{};
     unsigned turns_ = 0;

@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <random>
 
 #include "base/error.h"
 #include "base/mpi_error.h"
+#include "broadcast/doorbell.h"
 
 namespace mpirepl {
 namespace {
@@ -19,6 +22,16 @@ std::string host_name() {
     char name[256] = {};
     ::gethostname(name, sizeof name - 1);
     return name;
+}
+
+/// See World::doorbells().
+std::uint64_t agree_on_doorbells() {
+    std::uint64_t place = doorbell_place();
+    std::uint64_t number = std::random_device{}();
+    std::array<std::uint64_t, 3> least{place, ~place, number << 32U | std::random_device{}()};
+    MPIREPL_MPI(PMPI_Allreduce(MPI_IN_PLACE, least.data(), static_cast<int>(least.size()),
+                               MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD));
+    return place != 0 && least[0] == ~least[1] ? least[2] : 0;
 }
 
 }  // namespace
@@ -39,6 +52,7 @@ World::World() : host_(host_name()) {
     MPIREPL_MPI(PMPI_Comm_dup(MPI_COMM_WORLD, &data_));
     for (MPI_Comm comm : {control_, data_})
         MPIREPL_MPI(PMPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));
+    doorbells_ = agree_on_doorbells();
     down_ = std::make_unique<Tree>(rank_, size_, down_arity);
     up_ = std::make_unique<Tree>(rank_, size_,
                                  size_ <= star_size ? std::max(1, size_ - 1) : up_arity);

@@ -2,6 +2,7 @@
 
 #include <mpi.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ class World {
     /// make a hop dearer than a copy.
     const Tree& up() const { return *up_; }
     const std::string& host() const { return host_; }
+    /// A number that no other session has, when all ranks hear each other's doorbells; else 0.
+    std::uint64_t doorbells() const { return doorbells_; }
 
     /// Lets all ranks find out together whether one of them has a problem.
     /// @throws UserError on all of them if so: with the problem of the first such rank there, and
@@ -57,6 +60,7 @@ class World {
     std::unique_ptr<Tree> down_;
     std::unique_ptr<Tree> up_;
     std::string host_;
+    std::uint64_t doorbells_ = 0;
 };
 
 }  // namespace mpirepl

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -60,6 +61,10 @@ class TerminalConsole {
 
     // As part of a turn:
     void start(boost::asio::io_context& io, Events events);
+    /// From where keys and what the editor writes come, once it has started.
+    std::array<int, 2> descriptors() const {
+        return {keys_->native_handle(), pty_->native_handle()};
+    }
     void begin_editing(Editor editor);
     void end_editing();
     /// The editor's line is not on the screen now.

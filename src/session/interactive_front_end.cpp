@@ -96,6 +96,7 @@ void InteractiveFrontEnd::start(Agent& agent, const Events& events) {
                                  .where = events_.where,
                                  .kill = events_.kill,
                                  .closed = events_.closed});
+    for (int fd : console_->descriptors()) agent.watch(fd);
 }
 
 void InteractiveFrontEnd::tick(Clock::time_point now) {
