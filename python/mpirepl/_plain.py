@@ -4,6 +4,7 @@ import codeop
 import contextlib
 import os
 import re
+import signal
 
 import _mpirepl
 
@@ -11,7 +12,10 @@ import __main__
 from mpirepl import _compile, _help, _history, _terminal
 
 _loaded_cells = 1000
-_redraw_key = r'"\e[99~": redraw-current-line'  # see src/session/interactive_front_end.cpp
+_KEYS = r"""
+"\e[99~": redraw-current-line
+"\e[98~": mpirepl-make-room
+"""  # that the session presses, see src/session/interactive_front_end.cpp
 
 
 class FrontEnd:
@@ -99,6 +103,7 @@ class FrontEnd:
         import rlcompleter
 
         self._readline = readline
+        signal.raise_signal(signal.SIGWINCH)  # the size it knows is none of its own terminal's
         names = rlcompleter.Completer(vars(__main__))
         readline.set_completer(
             lambda text, state: _complete(readline.get_line_buffer(), names, text, state)
@@ -107,11 +112,38 @@ class FrontEnd:
             readline.parse_and_bind("bind ^I rl_complete")
         else:
             readline.parse_and_bind("tab: complete")
-            readline.parse_and_bind(_redraw_key)
+            self._room = _teach_making_room(readline)
+            for key in _KEYS.strip().splitlines():
+                readline.parse_and_bind(key)
         for cell in self._history.last(_loaded_cells):
             for line in cell.splitlines():
                 if line.strip():
                     readline.add_history(line)
+
+
+def _teach_making_room(readline: object) -> object:
+    """Give readline a command that takes its line away, lets output come, and draws it again.
+
+    Returns
+    -------
+    object
+        To be kept as long as readline is used.
+    """
+    import ctypes
+
+    library = ctypes.CDLL(getattr(readline, "__file__", None))
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_int)
+
+    @kind
+    def make_room(count: int, key: int) -> int:
+        library.rl_clear_visible_line()
+        library.fflush(ctypes.c_void_p.in_dll(library, "rl_outstream"))
+        _mpirepl.make_room()
+        library.rl_forced_update_display()
+        return 0
+
+    library.rl_add_defun(b"mpirepl-make-room", make_room, -1)
+    return make_room
 
 
 def _complete(line: str, names: object, text: str, state: int) -> str | None:

@@ -230,15 +230,12 @@ void TerminalConsole::tick(Clock::time_point now) {
     follow_size();
 }
 
-/// One editor hears of it and makes room itself; readline is told with a key to draw its line anew
-/// where the cursor is.
+/// One editor hears of it through a pipe, readline is told with a key.
 void TerminalConsole::make_room() {
     if (editor_.reader == Keyboard::Reader::editor) {
         [[maybe_unused]] ssize_t written = ::write(room_writer_.get(), "", 1);
-    } else if (!editor_.redraw.empty() && !waits_for_lines(pty_->native_handle())) {
-        screen_.pass("\r\033[J");
-        screen_.release();
-        redraw();
+    } else if (!waits_for_lines(pty_->native_handle())) {
+        keyboard_.keys().insert(0, editor_.make_room);
     }
 }
 

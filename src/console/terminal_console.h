@@ -39,6 +39,8 @@ class TerminalConsole {
     struct Editor {
         Keyboard::Reader reader = Keyboard::Reader::editor;
         std::string redraw;  ///< the keys that have it draw its line anew
+        std::string
+            make_room;       ///< those that have it call make_room(), unless it watches room_fd()
         bool asks = false;   ///< it asks for input of a cell: Ctrl-C is for the cell
         std::string cancel;  ///< the keys that make it give up
     };

@@ -23,8 +23,9 @@ namespace {
 
 namespace py = pybind11;
 
-// Keys that mean something to the editors only. _plain.py binds the first one.
+// Keys that mean something to the editors only. _plain.py binds the first two.
 constexpr const char* redraw_readline = "\033[99~";
+constexpr const char* readline_makes_room = "\033[98~";
 constexpr const char* give_up_readline = "\x05\x15\r";  // to the end, remove all, Enter
 constexpr const char* redraw_prompt = "\x0c";
 constexpr const char* give_up_prompt = "\x03";
@@ -118,6 +119,7 @@ TerminalConsole::Editor InteractiveFrontEnd::editor(EditorKind kind, bool asks) 
         case EditorKind::readline:
             return {.reader = Reader::cooked_editor,
                     .redraw = redraw_readline,
+                    .make_room = readline_makes_room,
                     .asks = asks,
                     .cancel = give_up_readline};
         default:

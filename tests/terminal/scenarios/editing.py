@@ -3,6 +3,7 @@
 from scene import IPYTHON, Scene, scenario
 from terminal import (
     BACKSPACE,
+    COLUMNS,
     CTRL_A,
     CTRL_E,
     CTRL_K,
@@ -277,6 +278,26 @@ def output_while_a_line_is_typed(t: Terminal, scene: Scene):
 
 
 @scenario()
+def output_while_a_line_of_several_rows_is_typed(t: Terminal, scene: Scene):
+    """A line that is wider than the terminal stays intact too, and is there only once."""
+    scene.file("late.py", LATE)
+    t.cell("import late; late.begin()")
+    line = "first = '" + "abcdefghi " * (3 * COLUMNS // 10) + "'"
+    t.type(line)
+    t.prompt(line)
+    t.type(LEFT * (COLUMNS + COLUMNS // 2))  # to a row in the middle
+    scene.file("go")
+    t.until(lambda: t.text().count("] late") == 3, "the lines of all threads")
+    t.type(END)
+    t.prompt(line)
+    expect(t.text().count("first = ") == 1, "a part of the line is there twice")
+    t.type(f"; print(len(first)){ENTER}")
+    t.number += 1
+    t.prompt()
+    expect(f"[stdout:2] {len(line) - 10}" in t.printed(2), "another line has been run")
+
+
+@scenario()
 def much_output_while_a_line_is_typed(t: Terminal, scene: Scene):
     """A rank that prints without end does not keep a user from typing."""
     scene.file("late.py", LATE)
@@ -290,3 +311,18 @@ def much_output_while_a_line_is_typed(t: Terminal, scene: Scene):
     t.type(f"late.stop = True{ENTER}")
     t.number += 2
     t.prompt()
+
+
+@scenario()
+def a_line_of_several_rows(t: Terminal):
+    """A line goes on where the terminal ends, and keys move in all of its rows."""
+    t.prompt()
+    line = "first = '" + "abcdefghi " * (2 * COLUMNS // 10) + "'"
+    t.type(line)
+    t.prompt(line)
+    t.type(f"{HOME}{'1' * COLUMNS};{END}; print(len(first))")
+    t.prompt(f"{'1' * COLUMNS};{line}; print(len(first))")
+    t.type(ENTER)
+    t.number += 1
+    t.prompt()
+    expect(f"[stdout:2] {len(line) - 10}" in t.printed(1), "another line has been run")
