@@ -95,7 +95,7 @@ bool Agent::turn(bool look_at_pipes) {
         // A few at a time: on_turn() is asked in between whether there is room for more.
         for (int i = 0; look_at_pipes && i < io_per_turn && io_.poll_one() > 0; ++i) worked = true;
         Clock::time_point now = Clock::now();
-        listener_->on_turn(now);
+        worked |= listener_->on_turn(now);
         // Memory flows only while both ends look.
         if (worked || transfers_.active()) last_event_ = now;
         return worked;
@@ -131,6 +131,7 @@ void Agent::send(int destination, const Message& message) { send(destination, en
 
 void Agent::send(int destination, std::shared_ptr<const std::string> bytes) {
     channel_.send(destination, std::move(bytes));
+    last_event_ = Clock::now();  // there may be an answer soon
 }
 
 }  // namespace mpirepl

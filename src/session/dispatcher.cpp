@@ -166,14 +166,16 @@ void Dispatcher::on_return(int engine, TaskReturn&& back) {
     flush();
 }
 
-void Dispatcher::tick(Clock::time_point now) {
-    if (scheduler_.idle()) return;
-    for (Scheduler::Ended& ended : scheduler_.take_ended(now)) {
-        keep(std::move(ended), {});
+bool Dispatcher::tick(Clock::time_point now) {
+    if (scheduler_.idle()) return false;
+    std::vector<Scheduler::Ended> ended = scheduler_.take_ended(now);
+    for (Scheduler::Ended& one : ended) {
+        keep(std::move(one), {});
         flush();
     }
     for (int engine : scheduler_.take_recalls(now))
         control(engine, {.kind = TaskControl::Kind::recall});
+    return !ended.empty();
 }
 
 void Dispatcher::control(int engine, TaskControl&& control) {

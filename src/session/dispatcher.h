@@ -48,7 +48,8 @@ class Dispatcher {
     void on_results(int engine, TaskResults&& results, std::vector<std::vector<Blob>>&& memory);
     void on_note(TaskNote&& note);
     void on_return(int engine, TaskReturn&& back);
-    void tick(Clock::time_point now);
+    /// @return whether tasks have ended
+    bool tick(Clock::time_point now);
     /// Engines that have tasks.
     RankSet busy() const { return scheduler_.busy(); }
     bool idle() const { return scheduler_.idle() && transfers_going_ == 0; }

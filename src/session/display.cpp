@@ -247,15 +247,15 @@ void Display::finish_cell(std::vector<Block>& blocks) {
     exits_.clear();
 }
 
-void Display::on_turn(Clock::time_point now) {
-    Relay::on_turn(now);
+bool Display::on_turn(Clock::time_point now) {
+    bool worked = Relay::on_turn(now);
     look_after_signals(now);
     watch_.tick(now);
     front_end_.tick(now);
     questions_.tick(now, collector_.running() && front_end_.is_free());
     if (front_end_.interactive() && collector_.running() && status_.is_due(now))
         front_end_.show_status(status_.lines(now, collector_.outcome().ended));
-    dispatcher_.tick(now);
+    worked |= dispatcher_.tick(now);
     if (!announced_streaming_ && !collector_.holding()) {
         announced_streaming_ = true;
         if (collector_.running())
@@ -269,6 +269,7 @@ void Display::on_turn(Clock::time_point now) {
         pass_down(agent_.encoded(CloseOutput{}));
         close_output();
     }
+    return worked;
 }
 
 }  // namespace mpirepl

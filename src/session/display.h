@@ -53,7 +53,7 @@ class Display : public Relay {
 
     int world_size() const { return world_.size(); }
 
-    void on_turn(Clock::time_point now) override;
+    bool on_turn(Clock::time_point now) override;
 
   private:
     void say_lines(const std::string& lines, bool to_stderr);

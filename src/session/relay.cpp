@@ -224,7 +224,7 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     if (mine) cells_.push_back(std::move(cell));
 }
 
-void Relay::on_turn(Clock::time_point now) {
+bool Relay::on_turn(Clock::time_point now) {
     capture_.tick(now);
     collector_.tick(now);
     bool full = !has_room_for(world_.rank());
@@ -232,9 +232,10 @@ void Relay::on_turn(Clock::time_point now) {
     grant_credit();
     sentry_.tick(now);
     if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
-    workbench_.tick(now);
+    const bool worked = workbench_.tick(now);
     if (rank_is_dying()) save_output();
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
+    return worked;
 }
 
 /// The more ranks there are, the rarer each one does.

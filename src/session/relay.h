@@ -59,7 +59,7 @@ class Relay : public AgentListener {
 
     void on_message(int source, Message&& message,
                     const std::shared_ptr<const std::string>& bytes) override;
-    void on_turn(Clock::time_point now) override;
+    bool on_turn(Clock::time_point now) override;
     void on_failure(const std::string& what) override;
 
   protected:

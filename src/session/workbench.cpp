@@ -215,12 +215,14 @@ void Workbench::send_output() {
             deliver_(TaskNote{.id = running_, .kind = kind, .text = std::exchange(*text, {})}, {});
 }
 
-void Workbench::tick(Clock::time_point now) {
+bool Workbench::tick(Clock::time_point now) {
     if (running_ != 0 && now - last_output_ >= output_pause) {
         last_output_ = now;
         send_output();
     }
-    if (some_finished_) send_finished();
+    if (!some_finished_) return false;
+    send_finished();
+    return true;
 }
 
 }  // namespace mpirepl

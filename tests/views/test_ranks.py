@@ -1,5 +1,6 @@
 """Clients of some ranks, and MPI inside of tasks."""
 
+import time
 import unittest
 
 import numpy as np
@@ -51,6 +52,16 @@ class TestRanks(ViewsTest):
         results = [client.load_balanced_view().apply_async(nap, 0.01) for _ in range(20)]
         client.wait(results)
         self.assertNotIn(0, {result.engine_id for result in results})
+
+    def test_rank_zero_alone_answers_at_once(self):
+        view = self.client("0")[:]
+        time.sleep(0.6)  # all ranks rest longer then
+        times = []
+        for _ in range(20):
+            begin = time.perf_counter()
+            view.apply_sync(abs, -1)
+            times.append(time.perf_counter() - begin)
+        self.assertLess(min(times), 0.005)
 
     def test_queue_status(self):
         status = self.client("1-").queue_status()
