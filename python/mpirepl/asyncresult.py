@@ -55,15 +55,16 @@ class _WorkingEvent:
 class _Waiters(list):
     """Those who wait for a future by way of concurrent.futures."""
 
-    def __init__(self, watch: Callable):
+    def __init__(self, future: "AsyncResult"):
         super().__init__()
-        self._watch = watch
+        self._future = weakref.ref(future)  # it has this; a circle would live until it is collected
 
     def append(self, waiter: object) -> None:
-        self._watch()
+        future = self._future()
+        future.done()
         if not isinstance(waiter.event, _WorkingEvent):
             waiter.event = _WorkingEvent(waiter.event)
-        waiter.event._watches.append(self._watch)
+        waiter.event._watches.append(future.done)
         super().append(waiter)
 
 
@@ -104,7 +105,7 @@ class AsyncResult(concurrent.futures.Future):
         self._is_item = False  # of a map: stands for a chunk of one
         self._decoding = False
         self._taking = threading.RLock()
-        self._waiters = _Waiters(self.done)
+        self._waiters = _Waiters(self)
         self._polled: float | None = None
         self._parts: list[weakref.ref] = []  # what split() has returned
 

@@ -213,10 +213,11 @@ class Client:
         buffers: list[list],
         submission: _Submission,
         stops: bool = False,
+        gathered: bool = False,
     ) -> range:
         self._must_be_open()
         self._share_path()
-        first = _tasks.submit(targets, function, arguments, buffers, stops)
+        first = _tasks.submit(targets, function, arguments, buffers, stops, gathered)
         return self._note(first, len(targets), submission)
 
     def _note(self, first: int, count: int, submission: _Submission) -> range:
@@ -239,7 +240,7 @@ class Client:
         function, _ = serialize.dumps(_engine.extend_path)
         argument, _ = serialize.dumps(((added,), {}))
         others = list(range(1, _mpirepl.size))
-        first = _tasks.submit(others, _engine.CALL + function, [argument], [[]], False)
+        first = _tasks.submit(others, _engine.CALL + function, [argument], [[]], False, False)
         _tasks.forget(list(range(first, first + len(others))))
 
     def _must_be_open(self) -> None:

@@ -438,7 +438,9 @@ class DirectView(View):
         ranks = self._ranks(targets)
         self._must_have_engines(ranks)
         function, argument, buffers = _packed(_engine.pull, (key,), {})
-        ids = self.client._submit(ranks, function, [argument], [buffers], self._submission("apply"))
+        ids = self.client._submit(
+            ranks, function, [argument], [buffers], self._submission("apply"), gathered=True
+        )
         join = _partition.by_name(dist).joined
         result = AsyncGatherResult(self.client, ids, join, fname="gather", owner=True)
         self.client._own(result)

@@ -41,8 +41,8 @@ struct TaskValue {
 class Workbench {
   public:
     using Clock = std::chrono::steady_clock;
-    /// Gives a message, and memory that follows it, to rank 0.
-    using Deliver = std::function<void(Message&&, std::vector<std::vector<Blob>>&&)>;
+    /// Gives a message to rank 0.
+    using Deliver = std::function<void(Message&&)>;
     /// Runs a task in Python; takes the GIL itself.
     using Run = std::function<TaskValue(const Work&)>;
 
