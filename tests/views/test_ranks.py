@@ -8,6 +8,13 @@ from numpy.testing import assert_array_equal
 from support import ORACLE, ViewsTest, ipp, nap
 
 
+def total():
+    """Count the ranks with a collective."""
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD.allreduce(1)
+
+
 @unittest.skipIf(ORACLE, "ipyparallel has no ranks to leave out")
 class TestRanks(ViewsTest):
     """Client(ranks=...)."""
@@ -184,9 +191,18 @@ MPI.COMM_WORLD.Allgather(mine, all_of_it)
         self.assertEqual(names.count("ValueError"), 1)
         self.assertEqual(names.count("DeadlockError"), len(self.ids) - 1)
 
-        def total():
+        self.assertEqual(self.all.apply_sync(total), [len(self.ids)] * len(self.ids))
+
+    @unittest.skipIf(ORACLE, "ipyparallel hangs")
+    def test_deadlock_of_a_task_says_that_others_have_none(self):
+        def barrier():
             from mpi4py import MPI
 
-            return MPI.COMM_WORLD.allreduce(1)
+            MPI.COMM_WORLD.Barrier()
 
+        with self.assertRaises(ipp.RemoteError) as caught:
+            self.one.apply_async(barrier).get(40)
+        self.assertEqual(caught.exception.ename, "DeadlockError")
+        others = "rank 0 has" if len(self.ids) == 2 else f"ranks 0-{len(self.ids) - 2} have"
+        self.assertIn(f"{others} no task\n", caught.exception.evalue)
         self.assertEqual(self.all.apply_sync(total), [len(self.ids)] * len(self.ids))
