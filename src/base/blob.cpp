@@ -39,7 +39,11 @@ class Spares {
         return spare;
     }
 
-    void keep(Spare spare) {
+    void give_back(Spare spare) {
+        if (spare.size < large || spare.size > most_kept) {
+            std::free(spare.memory);
+            return;
+        }
         const std::scoped_lock lock(mutex_);
         spares_.push_back(spare);
         kept_ += spare.size;
@@ -78,9 +82,7 @@ Spares& spares() {
 Blob Blob::allocate(std::uint64_t size) {
     Spares::Spare got = size >= large ? spares().take(size) : Spares::Spare{};
     if (got.memory == nullptr) got = fresh(size);
-    auto give_back = [got](char* memory) {
-        got.size >= large ? spares().keep(got) : std::free(memory);
-    };
+    auto give_back = [got](char* /*memory*/) { spares().give_back(got); };
     return {.data = {got.memory, give_back}, .size = size};
 }
 
