@@ -65,7 +65,8 @@ _PLACES = {name: name for name in _MODULES} | {
         "_errors": "DeadlockError MismatchError AbortError",
         "asyncresult": "ALL_COMPLETED FIRST_COMPLETED FIRST_EXCEPTION AsyncMapResult AsyncResult "
         "AsyncHubResult TimeoutError",
-        "client": "Client Cluster",
+        "_cluster": "Cluster",
+        "client": "Client",
         "dependency": "Dependency depend dependent interactive require",
         "error": "AlreadyDisplayedError CompositeError RemoteError",
         "executor": "ViewExecutor",

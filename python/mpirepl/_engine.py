@@ -77,7 +77,7 @@ def _run_here(function: bytes, argument: bytes, buffers: list, names: dict) -> t
             if value is None:
                 return _NONE
             pickled, buffers = serialize.dumps(value, "the result")
-            return OK, pickled, serialize.copied(buffers) if _local else buffers
+            return OK, pickled, buffers
         except BaseException as error:
             return failure(error)
 

@@ -1,5 +1,7 @@
 """What is known of a task."""
 
+from datetime import UTC, datetime
+
 _DEFAULTS = {
     "msg_id": None,
     "submitted": None,
@@ -46,3 +48,8 @@ class Metadata(dict):
         if key not in _DEFAULTS:
             raise KeyError(key)
         super().__setitem__(key, value)
+
+
+def as_datetime(seconds: float) -> datetime | None:
+    """Return a time in the zone of the user, None for 0."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone() if seconds else None

@@ -1,7 +1,9 @@
 """How sequences are cut into parts and joined again."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, pairwise
+
+import _mpirepl_tasks
 
 
 class Blocks:
@@ -28,7 +30,8 @@ class Blocks:
         if all(_is_array(part) for part in parts):
             import numpy
 
-            return numpy.concatenate(parts)
+            whole = _in_one_piece(parts)
+            return numpy.concatenate(parts) if whole is None else whole
         if all(isinstance(part, Sequence) and not isinstance(part, str) for part in parts):
             return list(chain.from_iterable(parts))
         if any(not isinstance(part, Iterable) for part in parts):
@@ -94,6 +97,35 @@ def common_length(sequences: tuple, name: str) -> int:
     if len(lengths) > 1:
         raise ValueError(f"all sequences must have equal length, not {sorted(lengths)}")
     return lengths.pop()
+
+
+def _in_one_piece(parts: list) -> object:
+    """Return arrays as one that shares their memory, if they lie one behind the other in that."""
+    import numpy
+
+    first = parts[0]
+    memory = [_memory_of(part) for part in parts]
+    alike = all(
+        type(part) is numpy.ndarray
+        and part.flags.c_contiguous
+        and (part.dtype, part.shape[1:]) == (first.dtype, first.shape[1:])
+        and under is not None
+        and part.nbytes == memoryview(under).nbytes
+        for part, under in zip(parts, memory, strict=True)
+    )
+    if not alike or not all(b.follows(a) for a, b in pairwise(memory)):
+        return None
+    shape = (sum(map(len, parts)), *first.shape[1:])
+    # The memory of the first part belongs to that of all.
+    return numpy.lib.stride_tricks.as_strided(first, shape, first.strides)
+
+
+def _memory_of(array: object) -> object:
+    """Return the memory in which an array has arrived; None if it lies elsewhere."""
+    while hasattr(array, "base"):
+        array = array.base
+    memory = getattr(array, "obj", array)  # what a memoryview is of
+    return memory if isinstance(memory, _mpirepl_tasks.Memory) else None
 
 
 def _is_array(part: object) -> bool:

@@ -1,11 +1,7 @@
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 namespace mpirepl {
 
@@ -15,11 +11,9 @@ struct Blob {
     std::shared_ptr<char> data;
     std::uint64_t size = 0;
 
-    static Blob allocate(std::uint64_t size) {
-        auto* memory = static_cast<char*>(std::malloc(std::max<std::size_t>(size, 1)));
-        if (memory == nullptr) throw std::bad_alloc();
-        return {.data = {memory, std::free}, .size = size};
-    }
+    /// Memory that is not cleared, where possible some that has been given back lately. For any
+    /// thread.
+    static Blob allocate(std::uint64_t size);
 };
 
 }  // namespace mpirepl

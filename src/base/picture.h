@@ -78,6 +78,7 @@ struct Begun {
 struct Picture {
     enum class State : std::uint8_t {
         not_targeted,  ///< the cell does not run here
+        no_task,       ///< nor a task of the views, which run on other ranks
         computing,
         waiting,  ///< all threads that count are in `waits`
         left,     ///< the cell has ended here

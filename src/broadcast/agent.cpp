@@ -109,7 +109,7 @@ bool Agent::turn(bool look_at_pipes) {
         // A few at a time: on_turn() is asked in between whether there is room for more.
         for (int i = 0; look_at_pipes && i < io_per_turn && io_.poll_one() > 0; ++i) worked = true;
         Clock::time_point now = Clock::now();
-        listener_->on_turn(now);
+        worked |= listener_->on_turn(now);
         // Memory flows only while both ends look.
         if (worked || transfers_.active()) last_event_ = now;
         return worked;
@@ -149,6 +149,7 @@ void Agent::send(int destination, std::shared_ptr<const std::string> bytes) {
     Clock::time_point now = Clock::now();
     if (now - std::exchange(sent_[static_cast<std::size_t>(destination)], now) > still_awake)
         bell_.ring(destination);
+    last_event_ = now;  // there may be an answer soon
 }
 
 }  // namespace mpirepl

@@ -30,7 +30,8 @@ class AgentListener {
     virtual void on_message(int source, Message&& message,
                             const std::shared_ptr<const std::string>& bytes) = 0;
     /// Called in every turn, at least every few milliseconds.
-    virtual void on_turn(std::chrono::steady_clock::time_point now) = 0;
+    /// @return whether it has done something that others may wait for
+    virtual bool on_turn(std::chrono::steady_clock::time_point now) = 0;
     /// The agent cannot go on; `what` says why. Ends the process.
     virtual void on_failure(const std::string& what) = 0;
 };

@@ -31,6 +31,8 @@ std::string main_thread(const Picture& picture) {
     switch (picture.state) {
         case Picture::State::not_targeted:
             return "not among the targets";
+        case Picture::State::no_task:
+            return "without a task";
         case Picture::State::computing:
             return picture.where.empty() ? "computing" : place(picture.where);
         case Picture::State::waiting:

@@ -106,6 +106,8 @@ std::string excused(const RankSet& ranks, const Picture& picture) {
     const std::string who = named(ranks);
     if (picture.state == Picture::State::not_targeted)
         return who + (one ? " is" : " are") + " not among the targets of this cell";
+    if (picture.state == Picture::State::no_task)
+        return who + (one ? " has" : " have") + " no task";
     if (picture.state == Picture::State::computing) return who + (one ? " computes" : " compute");
     const std::string why = picture.left_by.empty() ? "" : " (" + picture.left_by + ")";
     return who + (one ? " has" : " have") + " left the cell" + why;

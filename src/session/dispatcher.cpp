@@ -43,6 +43,8 @@ void Dispatcher::add(std::vector<Job>&& jobs, bool spread) {
             job.task.transfer = number;
         }
     }
+    if (!jobs.empty() && jobs.front().gathered)
+        gatherings_.begin(jobs.front().task.id, jobs.size());
     std::vector<Blob> blobs = jobs.empty() ? std::vector<Blob>() : jobs.front().blobs;
     const std::uint32_t number = jobs.empty() ? 0 : jobs.front().task.transfer;
     for (Job& job : jobs) {
@@ -95,27 +97,31 @@ void Dispatcher::send(const Scheduler::Parcel& parcel) {
     }
 }
 
-void Dispatcher::on_results(int engine, TaskResults&& results,
-                            std::vector<std::vector<Blob>>&& memory) {
-    for (std::size_t i = 0; i < results.ends.size(); ++i) {
-        TaskEnd& end = results.ends[i];
-        if (engine == 0 || end.blobs.empty()) {
-            take_end(engine, std::move(end),
-                     engine == 0 ? std::move(memory[i]) : std::vector<Blob>());
-            continue;
-        }
-        std::vector<Blob> blobs;
-        for (std::uint64_t size : end.blobs) blobs.push_back(Blob::allocate(size));
-        const std::uint32_t number = end.transfer;
-        ++transfers_going_;
-        agent_.transfers().receive(engine, {}, number, blobs,
-                                   [this, engine, end = std::move(end), blobs]() mutable {
-                                       --transfers_going_;
-                                       take_end(engine, std::move(end), std::move(blobs));
-                                       flush();
-                                   });
+void Dispatcher::on_results(int engine, TaskResults&& results) {
+    const Clock::time_point now = Clock::now();
+    for (TaskEnd& end : results.ends) {
+        if (end.blobs.empty())
+            take_end(engine, std::move(end), {});
+        else
+            gatherings_.add(engine, std::move(end), now);
     }
+    receive_memory(now);
     flush();
+}
+
+void Dispatcher::receive_memory(Clock::time_point now) {
+    for (Gatherings::Result& result : gatherings_.take(now)) {
+        ++transfers_going_;
+        const int engine = result.engine;
+        const std::uint32_t number = result.end.transfer;
+        std::vector<Blob> blobs = result.blobs;
+        agent_.transfers().receive(
+            engine, {}, number, std::move(blobs), [this, result = std::move(result)]() mutable {
+                --transfers_going_;
+                take_end(result.engine, std::move(result.end), std::move(result.blobs));
+                flush();
+            });
+    }
 }
 
 void Dispatcher::take_end(int engine, TaskEnd&& end, std::vector<Blob>&& blobs) {
@@ -125,6 +131,7 @@ void Dispatcher::take_end(int engine, TaskEnd&& end, std::vector<Blob>&& blobs) 
 
 void Dispatcher::keep(Scheduler::Ended&& ended, std::vector<Blob>&& blobs) {
     TaskEnd& end = ended.end;
+    gatherings_.note_end(end.id);
     {
         const std::scoped_lock lock(mutex_);
         auto found = records_.find(end.id);
@@ -166,14 +173,17 @@ void Dispatcher::on_return(int engine, TaskReturn&& back) {
     flush();
 }
 
-void Dispatcher::tick(Clock::time_point now) {
-    if (scheduler_.idle()) return;
-    for (Scheduler::Ended& ended : scheduler_.take_ended(now)) {
-        keep(std::move(ended), {});
+bool Dispatcher::tick(Clock::time_point now) {
+    if (scheduler_.idle()) return false;
+    receive_memory(now);
+    std::vector<Scheduler::Ended> ended = scheduler_.take_ended(now);
+    for (Scheduler::Ended& one : ended) {
+        keep(std::move(one), {});
         flush();
     }
     for (int engine : scheduler_.take_recalls(now))
         control(engine, {.kind = TaskControl::Kind::recall});
+    return !ended.empty();
 }
 
 void Dispatcher::control(int engine, TaskControl&& control) {

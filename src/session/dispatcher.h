@@ -14,6 +14,7 @@
 
 #include "broadcast/agent.h"
 #include "session/workbench.h"
+#include "tasks/gatherings.h"
 #include "tasks/scheduler.h"
 
 namespace mpirepl {
@@ -45,10 +46,11 @@ class Dispatcher {
     }
 
     // As part of a turn:
-    void on_results(int engine, TaskResults&& results, std::vector<std::vector<Blob>>&& memory);
+    void on_results(int engine, TaskResults&& results);
     void on_note(TaskNote&& note);
     void on_return(int engine, TaskReturn&& back);
-    void tick(Clock::time_point now);
+    /// @return whether tasks have ended
+    bool tick(Clock::time_point now);
     /// Engines that have tasks.
     RankSet busy() const { return scheduler_.busy(); }
     bool idle() const { return scheduler_.idle() && transfers_going_ == 0; }
@@ -85,12 +87,14 @@ class Dispatcher {
     void send(const Scheduler::Parcel& parcel);
     void control(int engine, TaskControl&& control);
     void hand_to_own(const Job& job);
+    void receive_memory(Clock::time_point now);
     void take_end(int engine, TaskEnd&& end, std::vector<Blob>&& blobs);
     void keep(Scheduler::Ended&& ended, std::vector<Blob>&& blobs);
 
     Agent& agent_;
     Workbench& own_;
     Scheduler scheduler_;
+    Gatherings gatherings_;
     std::uint32_t transfers_ = 0;
     int transfers_going_ = 0;
     std::atomic<std::uint32_t> cell_ = 0;

@@ -113,9 +113,11 @@ std::optional<Display::Finished> Display::wait_finished() {
     return agent_.now([this] { return std::exchange(finished_, std::nullopt); });
 }
 
-bool Display::work_until(const std::function<bool()>& done, Clock::time_point deadline) {
-    if (done()) return true;
+bool Display::work_until(const std::function<bool()>& is_true, Clock::time_point deadline) {
+    if (is_true()) return true;
     const bool nested = workbench_.running();  // a task does not run inside another
+    // Whoever waits may change what large results of this rank's engine lie in.
+    auto done = [&] { return !workbench_.sending() && is_true(); };
     auto due = [&] { return !nested && workbench_.ready(collector_.sequence()); };
     // Balanced tasks go to others first: with one that lasts rank 0 could not go on when it should.
     const Clock::time_point begin = Clock::now();
@@ -145,8 +147,9 @@ bool Display::work_until(const std::function<bool()>& done, Clock::time_point de
                 throw pybind11::error_already_set();
             }
             agent_.now([this] { sentry_.await_tasks(true); });
-        } else if (Clock::now() >= deadline)
+        } else if (Clock::now() >= deadline && !workbench_.sending()) {
             return false;
+        }
     }
 }
 
@@ -163,9 +166,9 @@ void Display::finish_tasks() {
     }
 }
 
-void Display::on_engine(int engine, Message&& message, std::vector<std::vector<Blob>>&& memory) {
+void Display::on_engine(int engine, Message&& message) {
     if (auto* results = std::get_if<TaskResults>(&message))
-        dispatcher_.on_results(engine, std::move(*results), std::move(memory));
+        dispatcher_.on_results(engine, std::move(*results));
     if (auto* note = std::get_if<TaskNote>(&message)) dispatcher_.on_note(std::move(*note));
     if (auto* back = std::get_if<TaskReturn>(&message))
         dispatcher_.on_return(engine, std::move(*back));
@@ -247,15 +250,15 @@ void Display::finish_cell(std::vector<Block>& blocks) {
     exits_.clear();
 }
 
-void Display::on_turn(Clock::time_point now) {
-    Relay::on_turn(now);
+bool Display::on_turn(Clock::time_point now) {
+    bool worked = Relay::on_turn(now);
     look_after_signals(now);
     watch_.tick(now);
     front_end_.tick(now);
     questions_.tick(now, collector_.running() && front_end_.is_free());
     if (front_end_.interactive() && collector_.running() && status_.is_due(now))
         front_end_.show_status(status_.lines(now, collector_.outcome().ended));
-    dispatcher_.tick(now);
+    worked |= dispatcher_.tick(now);
     if (!announced_streaming_ && !collector_.holding()) {
         announced_streaming_ = true;
         if (collector_.running())
@@ -269,6 +272,7 @@ void Display::on_turn(Clock::time_point now) {
         pass_down(agent_.encoded(CloseOutput{}));
         close_output();
     }
+    return worked;
 }
 
 }  // namespace mpirepl

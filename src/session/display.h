@@ -39,7 +39,7 @@ class Display : public Relay {
     /// Waits until something is so, and runs this rank's tasks meanwhile. The caller holds the GIL.
     /// @return false when the time is over
     /// @throws error_already_set what a handler of a signal has raised
-    bool work_until(const std::function<bool()>& done, Clock::time_point deadline);
+    bool work_until(const std::function<bool()>& is_true, Clock::time_point deadline);
     bool is_main_thread() const {
         return ::pthread_equal(::pthread_self(), agent_.main_thread()) != 0;
     }
@@ -53,7 +53,7 @@ class Display : public Relay {
 
     int world_size() const { return world_.size(); }
 
-    void on_turn(Clock::time_point now) override;
+    bool on_turn(Clock::time_point now) override;
 
   private:
     void say_lines(const std::string& lines, bool to_stderr);
@@ -62,7 +62,7 @@ class Display : public Relay {
     void on_question(Question&& question);
     void kill();
     void lose_terminal();
-    void on_engine(int engine, Message&& message, std::vector<std::vector<Blob>>&& memory) override;
+    void on_engine(int engine, Message&& message) override;
     void look_after_signals(Clock::time_point now);
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return printer_.waiting(); }

@@ -56,9 +56,7 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture)
                  });
              }),
       workbench_(world, agent, capture,
-                 [this](Message&& message, std::vector<std::vector<Blob>>&& memory) {
-                     deliver(std::move(message), std::move(memory));
-                 }) {
+                 [this](Message&& message) { deliver(std::move(message)); }) {
     capture_.start(agent_.io(), [this](Capture::Source source, std::string&& lines) {
         add_own(source == Capture::out ? Stream::standard_output : Stream::standard_error,
                 std::move(lines));
@@ -106,9 +104,9 @@ bool Relay::wait_until(const std::function<bool()>& done) {
     return false;
 }
 
-void Relay::deliver(Message&& message, std::vector<std::vector<Blob>>&& memory) {
+void Relay::deliver(Message&& message) {
     if (world_.rank() == 0)
-        on_engine(0, std::move(message), std::move(memory));
+        on_engine(0, std::move(message));
     else
         agent_.send(0, message);
 }
@@ -199,9 +197,9 @@ void Relay::on_message(int source, Message&& message,
                    },
                    [&](TaskBatch&& batch) { workbench_.take(std::move(batch)); },
                    [&](TaskControl&& control) { workbench_.obey(std::move(control)); },
-                   [&](TaskResults&& results) { on_engine(source, std::move(results), {}); },
-                   [&](TaskNote&& note) { on_engine(source, std::move(note), {}); },
-                   [&](TaskReturn&& back) { on_engine(source, std::move(back), {}); },
+                   [&](TaskResults&& results) { on_engine(source, std::move(results)); },
+                   [&](TaskNote&& note) { on_engine(source, std::move(note)); },
+                   [&](TaskReturn&& back) { on_engine(source, std::move(back)); },
                    [&](Answer&& answer) { asked_.take(std::move(answer)); },
                    [&](auto&& told) { on_told(std::forward<decltype(told)>(told)); },
                },
@@ -224,7 +222,7 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     if (mine) cells_.push_back(std::move(cell));
 }
 
-void Relay::on_turn(Clock::time_point now) {
+bool Relay::on_turn(Clock::time_point now) {
     capture_.tick(now);
     collector_.tick(now);
     bool full = !has_room_for(world_.rank());
@@ -232,9 +230,10 @@ void Relay::on_turn(Clock::time_point now) {
     grant_credit();
     sentry_.tick(now);
     if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
-    workbench_.tick(now);
+    const bool worked = workbench_.tick(now);
     if (rank_is_dying()) save_output();
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
+    return worked;
 }
 
 /// The more ranks there are, the rarer each one does.

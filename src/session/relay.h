@@ -59,7 +59,7 @@ class Relay : public AgentListener {
 
     void on_message(int source, Message&& message,
                     const std::shared_ptr<const std::string>& bytes) override;
-    void on_turn(Clock::time_point now) override;
+    bool on_turn(Clock::time_point now) override;
     void on_failure(const std::string& what) override;
 
   protected:
@@ -73,9 +73,8 @@ class Relay : public AgentListener {
     virtual void on_credit(std::size_t /*bytes*/) {}
     /// What single ranks say to rank 0, on rank 0.
     virtual void on_told(Message&& /*message*/) {}
-    /// What an engine says of its tasks, on rank 0; with their memory if that lies here already.
-    virtual void on_engine(int /*engine*/, Message&& /*message*/,
-                           std::vector<std::vector<Blob>>&& /*memory*/) {}
+    /// What an engine says of its tasks, on rank 0.
+    virtual void on_engine(int /*engine*/, Message&& /*message*/) {}
     /// Runs tasks of this rank's workbench.
     void run_tasks();
 
@@ -94,7 +93,7 @@ class Relay : public AgentListener {
   private:
     bool task_is_next() const;
     bool has_next() const;
-    void deliver(Message&& message, std::vector<std::vector<Blob>>&& memory);
+    void deliver(Message&& message);
     void tell_root(const Message& message);
     void post_block(Stream stream, std::string text);
     void add_own(Stream stream, std::string text);

@@ -55,7 +55,7 @@ py::list objects_of(const std::vector<Blob>& blobs) {
 /// One argument for all targets, or one for each.
 std::uint64_t submit(const std::vector<int>& targets, const py::bytes& function,
                      const std::vector<py::bytes>& arguments, const std::vector<py::list>& buffers,
-                     bool stops) {
+                     bool stops, bool gathered) {
     release_memory();
     auto code = shared(function);
     const bool same = arguments.size() == 1;
@@ -67,6 +67,7 @@ std::uint64_t submit(const std::vector<int>& targets, const py::bytes& function,
         const std::size_t which = same ? 0 : i;
         jobs[i].engine = targets[i];
         jobs[i].function = code;
+        jobs[i].gathered = gathered;
         jobs[i].task.argument = arguments[which];
         jobs[i].task.stops = stops;
         if (which < blobs.size()) jobs[i].blobs = blobs[which];
@@ -265,13 +266,22 @@ TaskValue value_of(const py::tuple& fields) {
             .blobs = memory_in(fields[2].cast<py::list>())};
 }
 
+/// Whether memory lies right behind some other, in one piece with it.
+bool lies_behind(const Blob& second, const Blob& first) {
+    const bool one_piece =
+        !second.data.owner_before(first.data) && !first.data.owner_before(second.data);
+    return one_piece && first.data.get() + first.size == second.data.get();
+}
+
 }  // namespace
 
 PYBIND11_EMBEDDED_MODULE(_mpirepl_tasks, module) {
-    py::class_<Blob>(module, "Memory", py::buffer_protocol()).def_buffer([](const Blob& blob) {
-        return py::buffer_info(reinterpret_cast<unsigned char*>(blob.data.get()),
-                               static_cast<py::ssize_t>(blob.size));
-    });
+    py::class_<Blob>(module, "Memory", py::buffer_protocol())
+        .def_buffer([](const Blob& blob) {
+            return py::buffer_info(reinterpret_cast<unsigned char*>(blob.data.get()),
+                                   static_cast<py::ssize_t>(blob.size));
+        })
+        .def("follows", lies_behind);
     // On rank 0:
     module.def("submit", submit);
     module.def("submit_balanced", submit_balanced);

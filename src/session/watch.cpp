@@ -86,6 +86,9 @@ void Watch::ask(bool stacks) {
 
 void Watch::take(Picture&& picture) {
     if (picture.census != census_ || phase_ == Phase::off) return;
+    // Among tasks it does not matter for which ranks the cell was that waits for them.
+    if (picture.state == Picture::State::not_targeted && !busy_with_tasks_().empty())
+        picture.state = Picture::State::no_task;
     pictures_.push_back(std::move(picture));
     if (pictures_.size() < static_cast<std::size_t>(size_)) return;
     if (phase_ == Phase::breaking && !asks_for_where_) {

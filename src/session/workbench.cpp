@@ -93,7 +93,7 @@ void Workbench::give_back() {
         if (goes) back.ids.push_back(work.task.id);
         return goes;
     });
-    deliver_(std::move(back), {});
+    deliver_(std::move(back));
 }
 
 std::vector<Work> Workbench::begin_some() {
@@ -183,9 +183,7 @@ void Workbench::end_aborted(const Task& task) {
 
 void Workbench::send_finished() {
     TaskResults results;
-    std::vector<std::vector<Blob>> memory;
     std::vector<std::pair<std::uint32_t, std::vector<Blob>>> transfers;
-    const bool here = world_.rank() == 0;
     std::vector<Finished> finished;
     {
         const std::scoped_lock lock(mutex_);
@@ -193,34 +191,34 @@ void Workbench::send_finished() {
         some_finished_ = false;
     }
     for (Finished& one : finished) {
-        if (!one.blobs.empty() && !here) transfers.emplace_back(one.end.transfer, one.blobs);
+        if (!one.blobs.empty()) transfers.emplace_back(one.end.transfer, std::move(one.blobs));
         results.ends.push_back(std::move(one.end));
-        memory.push_back(std::move(one.blobs));
     }
-    deliver_(std::move(results), std::move(memory));
+    deliver_(std::move(results));
     for (auto& [number, blobs] : transfers)
         agent_.transfers().send({0}, number, std::move(blobs), [this] { --sending_; });
-    if (here) sending_ = 0;
 }
 
 void Workbench::note(TaskNote::Kind kind, std::string text) {
     agent_.post([this, id = running_.load(), kind, text = std::move(text)]() mutable {
-        deliver_(TaskNote{.id = id, .kind = kind, .text = std::move(text)}, {});
+        deliver_(TaskNote{.id = id, .kind = kind, .text = std::move(text)});
     });
 }
 
 void Workbench::send_output() {
     for (auto [text, kind] : {std::pair{&out_, TaskNote::Kind::out}, {&err_, TaskNote::Kind::err}})
         if (!text->empty())
-            deliver_(TaskNote{.id = running_, .kind = kind, .text = std::exchange(*text, {})}, {});
+            deliver_(TaskNote{.id = running_, .kind = kind, .text = std::exchange(*text, {})});
 }
 
-void Workbench::tick(Clock::time_point now) {
+bool Workbench::tick(Clock::time_point now) {
     if (running_ != 0 && now - last_output_ >= output_pause) {
         last_output_ = now;
         send_output();
     }
-    if (some_finished_) send_finished();
+    if (!some_finished_) return false;
+    send_finished();
+    return true;
 }
 
 }  // namespace mpirepl

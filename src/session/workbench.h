@@ -41,8 +41,8 @@ struct TaskValue {
 class Workbench {
   public:
     using Clock = std::chrono::steady_clock;
-    /// Gives a message, and memory that follows it, to rank 0.
-    using Deliver = std::function<void(Message&&, std::vector<std::vector<Blob>>&&)>;
+    /// Gives a message to rank 0.
+    using Deliver = std::function<void(Message&&)>;
     /// Runs a task in Python; takes the GIL itself.
     using Run = std::function<TaskValue(const Work&)>;
 
@@ -54,7 +54,8 @@ class Workbench {
     /// One for rank 0's own engine, whose memory is here already.
     void take(Work&& work) { queue_.push_back(std::move(work)); }
     void obey(TaskControl&& control);
-    void tick(Clock::time_point now);
+    /// @return whether tasks have ended
+    bool tick(Clock::time_point now);
     /// There is a task that may begin, now that the cell of this sequence number has come.
     bool ready(std::uint32_t cell) const;
     bool waiting() const { return !queue_.empty(); }

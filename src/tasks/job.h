@@ -42,7 +42,8 @@ struct Job {
     std::shared_ptr<Placement> placement;  ///< none: it must run on `engine`
     int engine = -1;
     bool sent = false;
-    RankSet refused;  ///< engines on which it has failed, or cannot run
+    bool gathered = false;  ///< with all of its submission, see Gatherings
+    RankSet refused;        ///< engines on which it has failed, or cannot run
     int retries = 0;
     Clock::time_point deadline = Clock::time_point::max();
 };

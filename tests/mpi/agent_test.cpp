@@ -37,7 +37,10 @@ class Listener : public AgentListener {
         if (auto* stream = std::get_if<StreamNow>(&message)) start(stream->sequence);
         if (std::holds_alternative<CloseOutput>(message)) agent->end();
     }
-    void on_turn(std::chrono::steady_clock::time_point /*now*/) override { ++turns; }
+    bool on_turn(std::chrono::steady_clock::time_point /*now*/) override {
+        ++turns;
+        return false;
+    }
     void on_failure(const std::string& what) override {
         std::cerr << "rank " << the_world().rank() << ": " << what << '\n';
         PMPI_Abort(MPI_COMM_WORLD, 1);

@@ -207,6 +207,8 @@ TEST_CASE("diagnosis: who is to blame, by state") {
     CHECK(first_line({not_targeted(4)}) == "rank 4 is not among the targets of this cell");
     CHECK(first_line({not_targeted(4), not_targeted(5)}) ==
           "ranks 4-5 are not among the targets of this cell");
+    CHECK(first_line({without_task(4)}) == "rank 4 has no task");
+    CHECK(first_line({without_task(4), without_task(5)}) == "ranks 4-5 have no task");
     CHECK(first_line({left(1, "KeyError"), not_targeted(2), left(3), left(4, "KeyError")}) ==
           "ranks 1,4 have left the cell (KeyError); rank 2 is not among the targets of this cell; "
           "rank 3 has left the cell");

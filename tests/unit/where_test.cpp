@@ -24,14 +24,16 @@ TEST_CASE("where: other states, and what is not known") {
     Picture receives = receiving(3, 0);
     receives.waits[0].where = "";
     CHECK(where({computing(0), left(1), not_targeted(2), receives, left(4, "KeyError"),
-                 computing(5, "<cell 3>:1"), computing(6), waiting(7, std::vector<Wait>{})}) ==
+                 computing(5, "<cell 3>:1"), computing(6), waiting(7, std::vector<Wait>{}),
+                 without_task(8)}) ==
           "0,6  computing\n"
           "1    done with the cell\n"
           "2    not among the targets\n"
           "3    MPI_Recv (0.0 s)\n"
           "4    done with the cell (KeyError)\n"
           "5    <cell 3>:1\n"
-          "7    waiting\n");
+          "7    waiting\n"
+          "8    without a task\n");
     CHECK(where({}) == "");
 }
 

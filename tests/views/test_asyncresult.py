@@ -1,14 +1,30 @@
 """AsyncResult: waiting, reading, iterating, splitting, times, progress."""
 
 import concurrent.futures
+import gc
 import os
 import time
+import weakref
 
 from support import ViewsTest, ipp, nap, until
 
 
 class TestGet(ViewsTest):
     """Getting the value."""
+
+    def test_a_dropped_result_frees_its_memory_at_once(self):
+        results = [
+            self.all.apply_async(abs, -1),
+            self.all.map_async(abs, range(9)),
+            self.balanced.map_async(abs, range(9)),
+            self.one.apply_async(int, "x"),
+        ]
+        self.rc.wait(results)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        known = [weakref.ref(result) for result in results]
+        results.clear()
+        self.assertEqual([one() for one in known], [None] * len(known))
 
     def test_after_done(self):
         result = self.one.apply_async(lambda: 42)

@@ -35,7 +35,8 @@ class MagicsTest(ViewsTest):
         settings = Config()
         settings.HistoryManager.enabled = False
         settings.InteractiveShell.colors = "NoColor"
-        settings.InteractiveShell.ipython_dir = tempfile.mkdtemp(prefix="views-")
+        home = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="views-"))
+        settings.InteractiveShell.ipython_dir = home
         cls.shell = InteractiveShell.instance(config=settings)
         cls.enterClassContext(cls.shell.builtin_trap)
 

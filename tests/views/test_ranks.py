@@ -1,10 +1,18 @@
 """Clients of some ranks, and MPI inside of tasks."""
 
+import time
 import unittest
 
 import numpy as np
 from numpy.testing import assert_array_equal
 from support import ORACLE, ViewsTest, ipp, nap
+
+
+def total():
+    """Count the ranks with a collective."""
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD.allreduce(1)
 
 
 @unittest.skipIf(ORACLE, "ipyparallel has no ranks to leave out")
@@ -51,6 +59,16 @@ class TestRanks(ViewsTest):
         results = [client.load_balanced_view().apply_async(nap, 0.01) for _ in range(20)]
         client.wait(results)
         self.assertNotIn(0, {result.engine_id for result in results})
+
+    def test_rank_zero_alone_answers_at_once(self):
+        view = self.client("0")[:]
+        time.sleep(0.6)  # all ranks rest longer then
+        times = []
+        for _ in range(20):
+            begin = time.perf_counter()
+            view.apply_sync(abs, -1)
+            times.append(time.perf_counter() - begin)
+        self.assertLess(min(times), 0.005)
 
     def test_queue_status(self):
         status = self.client("1-").queue_status()
@@ -173,9 +191,18 @@ MPI.COMM_WORLD.Allgather(mine, all_of_it)
         self.assertEqual(names.count("ValueError"), 1)
         self.assertEqual(names.count("DeadlockError"), len(self.ids) - 1)
 
-        def total():
+        self.assertEqual(self.all.apply_sync(total), [len(self.ids)] * len(self.ids))
+
+    @unittest.skipIf(ORACLE, "ipyparallel hangs")
+    def test_deadlock_of_a_task_says_that_others_have_none(self):
+        def barrier():
             from mpi4py import MPI
 
-            return MPI.COMM_WORLD.allreduce(1)
+            MPI.COMM_WORLD.Barrier()
 
+        with self.assertRaises(ipp.RemoteError) as caught:
+            self.one.apply_async(barrier).get(40)
+        self.assertEqual(caught.exception.ename, "DeadlockError")
+        others = "rank 0 has" if len(self.ids) == 2 else f"ranks 0-{len(self.ids) - 2} have"
+        self.assertIn(f"{others} no task\n", caught.exception.evalue)
         self.assertEqual(self.all.apply_sync(total), [len(self.ids)] * len(self.ids))

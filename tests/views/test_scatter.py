@@ -11,6 +11,20 @@ def shares(sequence, count):
     return [sequence[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
 
 
+def send():
+    """Send a message to rank 2."""
+    from mpi4py import MPI
+
+    MPI.COMM_WORLD.send(None, dest=2)
+
+
+def receive():
+    """Receive a message from rank 1."""
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD.recv(source=1)
+
+
 class TestScatter(ViewsTest):
     """One sequence in parts."""
 
@@ -132,6 +146,56 @@ class TestArrays(ViewsTest):
         self.all.scatter("a", sent, block=True)
         self.all.execute("a = a * 2", block=True)
         assert_array_equal(self.all.gather("a", block=True), sent * 2)
+
+    def test_large_parts_come_in_one_piece(self):
+        sent = np.random.default_rng(2).random((300_007, 3))
+        self.all.scatter("a", sent, block=True)
+        for _ in range(5):  # it may be copied together when an engine is late
+            back = self.all.gather("a", block=True)
+            assert_array_equal(back, sent)
+            if not back.flags.owndata:
+                return
+        self.fail("the parts were received apart and copied together")
+
+    def test_large_parts_that_do_not_fit_together(self):
+        self.all.scatter("rank", self.ids, flatten=True, block=True)
+        for part in (
+            "numpy.full(100_001, rank, dtype='i4' if rank % 2 else 'f8')",
+            "numpy.full((300, 300), rank, order='F')",
+            "numpy.full(20_000 * (rank % 2), rank)",
+        ):
+            self.all.execute(f"import numpy\npart = {part}", block=True)
+            want = np.concatenate(self.all.pull("part", block=True))
+            back = self.all.gather("part", block=True)
+            assert_array_equal(back, want)
+            self.assertEqual(back.dtype, want.dtype)
+
+    def test_large_parts_one_of_which_fails(self):
+        self.all.scatter("a", np.zeros(100_000 * len(self.ids)), block=True)
+        self.one.execute("del a", block=True)
+        with self.assertRaisesRemote(NameError):
+            self.all.gather("a", block=True)
+        self.assertEqual(self.rc[0].apply_sync(abs, -1), 1)
+
+    def test_an_engine_that_is_late_does_not_hold_up_the_others(self):
+        if len(self.ids) < 3:
+            self.skipTest("needs 3 engines")
+        view = self.rc[1:3]
+        view.push({"a": np.ones(100_000)}, block=True)
+        # The second engine comes to the gather only when the first has left it behind.
+        waiting = self.rc[2].apply_async(receive)
+        gather = view.gather("a", block=False)
+        self.rc[1].apply_sync(send)
+        waiting.get()
+        self.assertEqual(gather.get().sum(), 200_000)
+
+    def test_a_gathered_array_is_not_that_of_an_engine(self):
+        self.all.scatter("a", np.zeros(100_000 * len(self.ids)), block=True)
+        back = self.all.gather("a", block=True)
+        self.all.execute("a[:] = 1", block=True)
+        self.assertEqual(back.sum(), 0)
+        back[:] = 2
+        self.assertEqual(self.all.pull("float(a.max())", block=True), [1.0] * len(self.ids))
 
     def test_parts_of_different_lengths_made_on_the_engines(self):
         self.all.scatter("rank", self.ids, flatten=True, block=True)

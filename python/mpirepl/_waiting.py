@@ -1,0 +1,89 @@
+"""How to wait for results, and how others wait for them: rank 0's engine works meanwhile."""
+
+import concurrent.futures
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+
+import _mpirepl_tasks as _tasks
+
+FIRST_COMPLETED = concurrent.futures.FIRST_COMPLETED
+FIRST_EXCEPTION = concurrent.futures.FIRST_EXCEPTION
+ALL_COMPLETED = concurrent.futures.ALL_COMPLETED
+
+
+class WorkingEvent:
+    """The event of a foreign wait: rank 0's engine works meanwhile."""
+
+    def __init__(self, event: threading.Event):
+        self._event = event
+        self._watches: list[Callable] = []  # they notice the end of what is waited for
+
+    def set(self) -> None:
+        self._event.set()
+
+    def clear(self) -> None:
+        self._event.clear()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            before = _tasks.events()
+            for watch in self._watches:
+                watch()
+            if self._event.is_set():
+                return True
+            left = 0.05 if deadline is None else min(0.05, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            _tasks.wait_event(before, left)
+
+
+class Waiters(list):
+    """Those who wait for a future by way of concurrent.futures."""
+
+    def __init__(self, future: concurrent.futures.Future):
+        super().__init__()
+        self._future = weakref.ref(future)  # it has this; a circle would live until it is collected
+
+    def append(self, waiter: object) -> None:
+        future = self._future()
+        future.done()
+        if not isinstance(waiter.event, WorkingEvent):
+            waiter.event = WorkingEvent(waiter.event)
+        waiter.event._watches.append(future.done)
+        super().append(waiter)
+
+
+def wait(
+    results: Iterable, timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> tuple[set, set]:
+    """Wait for results and foreign futures, as concurrent.futures.wait does.
+
+    Returns
+    -------
+    done, pending : set
+    """
+    results = list(results)
+    foreign = any(not isinstance(getattr(r, "_waiters", None), Waiters) for r in results)
+    deadline = None if timeout is None or timeout < 0 else time.monotonic() + timeout
+    while True:
+        before = _tasks.events()
+        done = {r for r in results if r.done()}
+        pending = set(results) - done
+        if not pending or (return_when == FIRST_COMPLETED and done):
+            return done, pending
+        if return_when == FIRST_EXCEPTION and any(_failed(r) for r in done):
+            return done, pending
+        left = 3600.0 if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            return done, pending
+        _tasks.wait_event(before, min(left, 0.01) if foreign else left)
+
+
+def _failed(result: concurrent.futures.Future) -> bool:
+    return not result.cancelled() and result.exception() is not None
