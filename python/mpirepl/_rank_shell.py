@@ -64,11 +64,16 @@ def _make() -> object:
         raise ImportError(
             f"this magic is IPython's, which this rank's Python does not have: {error}"
         ) from None
+
+    class RankShell(InteractiveShell):
+        def enable_gui(self, gui: str | None = None) -> None:
+            """Do without its events: this rank waits for cells, not for a window."""
+
     note_names()
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     hook = sys.excepthook
-    use(InteractiveShell.instance(user_module=__main__, config=config))
+    use(RankShell.instance(user_module=__main__, config=config))
     sys.excepthook = hook
     return _shell

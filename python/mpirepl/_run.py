@@ -132,6 +132,10 @@ def flush() -> None:
             method()
 
 
+def nothing() -> None:
+    """Do nothing: an exception that another thread has sent is raised here."""
+
+
 def show_error(error: BaseException, name: str) -> None:
     """Show the traceback of what a cell called `name` has raised."""
     from mpirepl import _errors

@@ -24,10 +24,21 @@ py::object checked(PyObject* result) {
 py::handle held(py::object object) { return object.release(); }
 
 /// What signals and other threads have sent to the code, which has ended: it shall not hit ours.
-py::object take_late_exceptions() {
-    PyThreadState_SetAsyncExc(PyThreadState_Get()->thread_id, nullptr);
-    if (PyErr_CheckSignals() == 0) return py::none();
-    return py::error_already_set().value();
+/// @param nothing a function of Python that does nothing
+py::object take_late_exceptions(const py::handle& nothing) {
+    py::object late = py::none();
+    if (PyErr_CheckSignals() != 0) late = py::error_already_set().value();
+    // Only Python code that runs takes the exception of another thread. Cleared from C it would
+    // leave its mark, for which CPython looks at each step from then on, or for ever when it
+    // traces.
+    while (PyThreadState_Get()->async_exc != nullptr) {
+        try {
+            nothing();
+        } catch (const py::error_already_set&) {
+            continue;
+        }
+    }
+    return late;
 }
 
 /// Runs what belongs to the session and not to the cell: a Ctrl-C that comes now is too late.
@@ -55,6 +66,7 @@ Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     hooks_ = held(module_.attr("cell_hooks"));
     remember_source_ = held(module_.attr("remember_source"));
     flush_ = held(module_.attr("flush"));
+    nothing_ = held(module_.attr("nothing"));
 }
 
 Outcome Runner::run(const Cell& cell) {
@@ -64,7 +76,7 @@ Outcome Runner::run(const Cell& cell) {
     Clock::time_point begin = Clock::now();
     py::object error = execute(cell);
     std::optional<BrokenCell> broken = code_end_();
-    py::object late = take_late_exceptions();
+    py::object late = take_late_exceptions(nothing_);
     if (error.is_none() && !broken) error = late;
     if (broken)
         error = uninterrupted([&]() -> py::object {

@@ -46,6 +46,7 @@ class Runner {
     bool asks_user_ = false;  ///< input() of this rank has been led to the user
     pybind11::handle remember_source_;
     pybind11::handle flush_;
+    pybind11::handle nothing_;
     RankSet announced_;
     CodeEnd code_end_;
     std::string raised_;
