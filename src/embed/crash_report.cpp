@@ -34,6 +34,7 @@ struct Report {
 std::atomic<std::uint32_t> current_cell{0};
 std::atomic<bool> dying{false};
 std::atomic<bool> saved{false};
+std::atomic<bool> terminated{false};
 
 /// The agent's thread is still there, unless it is what has died, and passes on what was printed.
 void wait_for_output() {
@@ -80,6 +81,16 @@ void on_fault(int signal) {
     ::raise(signal);
 }
 
+/// Launchers end the other ranks so when one has died. Twice: at once.
+void on_termination(int signal) {
+    if (::getpid() == report.process && !dying.exchange(true)) {
+        terminated = true;
+        return;
+    }
+    std::signal(signal, SIG_DFL);
+    ::raise(signal);
+}
+
 }  // namespace
 
 void install_crash_report(int rank, const std::string& host, int fd) {
@@ -99,11 +110,27 @@ void install_crash_report(int rank, const std::string& host, int fd) {
     action.sa_flags = SA_ONSTACK | SA_NODEFER;
     for (std::size_t i = 0; i < faults.size(); ++i)
         ::sigaction(faults[i].signal, &action, &report.before[i]);
+    struct sigaction termination {};
+    ::sigaction(SIGTERM, nullptr, &termination);
+    if (termination.sa_handler != SIG_DFL) return;
+    termination.sa_handler = on_termination;
+    termination.sa_flags = SA_RESTART;
+    ::sigaction(SIGTERM, &termination, nullptr);
+}
+
+void end_output_saving() {
+    struct sigaction termination {};
+    ::sigaction(SIGTERM, nullptr, &termination);
+    if (termination.sa_handler == on_termination) std::signal(SIGTERM, SIG_DFL);
+    output_is_saved();
 }
 
 bool rank_is_dying() { return dying; }
 
-void output_is_saved() { saved = true; }
+void output_is_saved() {
+    saved = true;
+    if (terminated.exchange(false)) ::kill(::getpid(), SIGTERM);
+}
 
 void set_crash_report_cell(std::uint32_t cell) { current_cell = cell; }
 

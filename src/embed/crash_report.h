@@ -7,14 +7,19 @@ namespace mpirepl {
 
 /// Lets a rank that dies of SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT say so first: rank, host,
 /// signal and cell in one line, then its Python stack (by faulthandler), all to `fd`, which is not
-/// captured. To be called on the main thread when Python runs; once.
+/// captured. SIGTERM ends it as ever, but after what it has printed has left it. To be called on
+/// the main thread when Python runs; once.
 void install_crash_report(int rank, const std::string& host, int fd);
 
-/// A fault has been reported, and the rank waits a moment for its output to be saved.
+/// A fault has been reported, or SIGTERM has come, and the rank waits a moment for its output to be
+/// saved.
 bool rank_is_dying();
 
 /// What a dying rank had printed has left it: it need not wait longer. For the agent.
 void output_is_saved();
+
+/// Nobody saves output any more.
+void end_output_saving();
 
 /// The cell that a report names from now on; 0: none.
 void set_crash_report_cell(std::uint32_t cell);

@@ -16,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t window = 1 << 20;
+constexpr auto save_limit = 500ms;               // launchers kill after a second
 constexpr std::size_t piece_bytes = 256 * 1024;  // of a long value or traceback, at a line's end
 
 /// What is printed shall be on the screen within 100 ms: an inner rank waits briefly, and rank 0
@@ -231,7 +232,7 @@ bool Relay::on_turn(Clock::time_point now) {
     sentry_.tick(now);
     if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
     const bool worked = workbench_.tick(now);
-    if (rank_is_dying()) save_output();
+    if (rank_is_dying()) save_output(now);
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
     return worked;
 }
@@ -248,10 +249,13 @@ void Relay::tell_unfinished(Clock::time_point now) {
     }
 }
 
-void Relay::save_output() {
+/// What can be saved: threads may go on printing.
+void Relay::save_output(Clock::time_point now) {
+    if (!dying_since_) dying_since_ = now;
     capture_.drain();
     collector_.stream(collector_.sequence());
-    if (backlog() == 0 && !agent_.sending()) output_is_saved();
+    bool saved = backlog() == 0 && !agent_.sending();
+    if (saved || now - *dying_since_ > save_limit) output_is_saved();
 }
 
 bool Relay::has_room_for(int source) const {

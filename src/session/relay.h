@@ -100,7 +100,7 @@ class Relay : public AgentListener {
     bool has_room_for(int source) const;
     std::size_t backlog() const { return collector_.held_bytes() + outgoing(); }
     void grant_credit();
-    void save_output();
+    void save_output(Clock::time_point now);
     void tell_unfinished(Clock::time_point now);
 
     std::deque<Cell> cells_;
@@ -110,6 +110,7 @@ class Relay : public AgentListener {
     bool interactive_ = false;  ///< a user sees unfinished lines too
     std::array<std::string, 2> unfinished_;
     Clock::time_point next_unfinished_{};
+    std::optional<Clock::time_point> dying_since_;
     bool paused_ = false;
     bool finalizing_ = false;
 };

@@ -133,6 +133,7 @@ class Rank {
             relay_->on_failure(error.what());
         }
         relay_->leave();
+        end_output_saving();
         end_task_module();
         if (is_root_ && std::getenv("MPIREPL_STATISTICS") != nullptr)
             ::dprintf(capture_.real_stderr(), "mpirepl: rank 0 received %llu bytes of reports\n",

@@ -58,9 +58,7 @@ inline Picture left(int rank, std::string by = "") {
 inline Picture not_targeted(int rank) {
     return {.rank = rank, .state = Picture::State::not_targeted};
 }
-inline Picture without_task(int rank) {
-    return {.rank = rank, .state = Picture::State::no_task};
-}
+inline Picture without_task(int rank) { return {.rank = rank, .state = Picture::State::no_task}; }
 inline Picture computing(int rank, std::string where = "") {
     return {.rank = rank, .state = Picture::State::computing, .where = std::move(where)};
 }
