@@ -122,6 +122,7 @@ bool Display::work_until(const std::function<bool()>& is_true, Clock::time_point
     // Balanced tasks go to others first: with one that lasts rank 0 could not go on when it should.
     const Clock::time_point begin = Clock::now();
     bool joins = nested;
+    bool late = false;  // a task of this rank has lasted past the deadline
     auto join_after_a_while = [&] {
         if (joins || Clock::now() - begin < before_joining) return;
         joins = true;
@@ -138,10 +139,11 @@ bool Display::work_until(const std::function<bool()>& is_true, Clock::time_point
                 return done() || due() || Clock::now() >= look;
             });
         }
-        if (done()) return true;
+        if (done()) return !late;
         if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
         if (agent_.now(due)) {
             run_tasks();
+            late = Clock::now() >= deadline;
             if (task_was_interrupted()) {  // Ctrl-C is for who waits, too
                 PyErr_SetNone(PyExc_KeyboardInterrupt);
                 throw pybind11::error_already_set();

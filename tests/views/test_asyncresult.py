@@ -48,6 +48,13 @@ class TestGet(ViewsTest):
             result.get(0)
         self.assertEqual(result.get(), [0.2] * len(self.ids))
 
+    def test_a_timeout_holds_while_rank_0_works(self):
+        for _ in range(10):
+            result = self.all.apply_async(nap, 0.1)
+            with self.assertRaises(TimeoutError):
+                result.get(0.02)
+            self.assertEqual(result.get(), [0.1] * len(self.ids))
+
     def test_wait_tells(self):
         result = self.one.apply_async(nap, 0.3)
         self.assertIs(result.wait(0.01), False)

@@ -49,12 +49,12 @@ class TestApply(ViewsTest):
     def test_work_is_balanced(self):
         if len(self.ids) < 2:
             self.skipTest("needs 2 engines")
-        start = time.monotonic()
-        long = self.balanced.apply_async(nap, 0.6)
+        others = self.rc.load_balanced_view(self.ids[1:])  # rank 0 would work while it waits
+        long = others.apply_async(nap, 2)
         short = [self.balanced.apply_async(nap, 0.01) for _ in range(20)]
         self.rc.wait(short)
-        self.assertFalse(long.ready() and time.monotonic() - start < 0.5)
-        self.assertEqual(long.get(), 0.6)
+        self.assertFalse(long.ready())
+        self.assertEqual(long.get(), 2)
 
     def test_a_long_task_does_not_hold_back_short_ones(self):
         if len(self.ids) < 2:
@@ -65,7 +65,7 @@ class TestApply(ViewsTest):
         for child in long.split()[1:]:
             child.get()
         if not ORACLE:  # rank 0 may be the one that naps
-            self.assertLess(time.monotonic() - start, 1.5)
+            self.assertLess(time.monotonic() - start, 10)
         long.get()
 
 
@@ -122,10 +122,10 @@ class TestMap(ViewsTest):
     def test_iteration_gives_each_as_it_arrives(self):
         if len(self.ids) < 2:
             self.skipTest("needs 2 engines")
-        result = self.balanced.map_async(nap, [0.0, 0.0, 0.0, 0.8], ordered=True)
-        start = time.monotonic()
+        others = self.rc.load_balanced_view(self.ids[1:])  # rank 0 would work while it waits
+        result = others.map_async(nap, [0.0, 0.0, 0.0, 2.0], ordered=True)
         self.assertEqual(next(iter(result)), 0.0)
-        self.assertLess(time.monotonic() - start, 0.7)
+        self.assertFalse(result.ready())
         result.get()
 
     def test_return_exceptions(self):

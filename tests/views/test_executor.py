@@ -1,7 +1,6 @@
 """Executors, joblib and dask."""
 
 import concurrent.futures
-import time
 import unittest
 
 from beside import negative
@@ -53,9 +52,7 @@ class TestExecutor(ViewsTest):
             results = executor.map(lambda x: x, range(10))
         self.assertEqual(len(view.history), 11)
         self.assertTrue(future.done())
-        start = time.perf_counter()
         self.assertEqual(list(results), list(range(10)))
-        self.assertLess(time.perf_counter() - start, 0.5)
 
     def test_shutdown_leaves_the_engines(self):
         executor = self.rc.executor()

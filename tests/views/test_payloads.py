@@ -142,22 +142,20 @@ class TestSlow(ViewsTest):
     engines = 2
 
     def test_a_slow_engine_does_not_hold_the_others(self):
-        slow = self.one.apply_async(nap, 0.8)
-        start = time.monotonic()
+        slow = self.one.apply_async(nap, 2)
         others = self.rc[:-1]
         self.assertEqual(others.apply_sync(abs, -1), [1] * (len(self.ids) - 1))
-        self.assertLess(time.monotonic() - start, 0.7)
-        self.assertEqual(slow.get(), 0.8)
+        self.assertFalse(slow.ready())
+        self.assertEqual(slow.get(), 2)
 
     def test_engines_work_at_the_same_time(self):
         start = time.monotonic()
-        self.all.apply_sync(nap, 0.3)
-        self.assertLess(time.monotonic() - start, 0.3 * min(len(self.ids), 3))
+        self.all.apply_sync(nap, 1.5)
+        self.assertLess(time.monotonic() - start, 1.5 * len(self.ids))
 
     def test_submission_does_not_wait(self):
-        start = time.monotonic()
-        result = self.all.apply_async(nap, 0.5)
-        self.assertLess(time.monotonic() - start, 0.4)
+        result = self.all.apply_async(nap, 1)
+        self.assertFalse(result.ready())
         result.get()
 
     def test_large_push_behind_a_slow_task(self):
