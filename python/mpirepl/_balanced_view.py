@@ -98,7 +98,6 @@ class LoadBalancedView(View):
         function, argument, buffers = packed(f, args, kwargs or {})
         ids = self._submit(function, [argument], [buffers], **flags)
         result = AsyncResult(self.client, ids, name_of(f), single=True, owner=True)
-        self.client._own(result)
         return self._finish(result, block)
 
     def map(
@@ -144,7 +143,6 @@ class LoadBalancedView(View):
             owner=True,
             return_exceptions=return_exceptions,
         )
-        self.client._own(result)
         return self._finish(result, block)
 
     def imap(

@@ -46,14 +46,16 @@ class DirectView(View):
         result = AsyncResult(
             self.client, ids, fname or name_of(function), single=single, owner=True
         )
-        self.client._own(result)
         return self._finish(result, block)
 
-    def _must_have_engines(self, ranks: list[int]) -> None:
+    def _engines(self, targets: object = None) -> list[int]:
+        """Return the ranks of the engines, at least one."""
+        ranks = self._ranks(targets)
         if not ranks:
             from mpirepl.error import NoEnginesRegistered
 
             raise NoEnginesRegistered("this view has no engines")
+        return ranks
 
     def _really_apply(
         self,
@@ -64,8 +66,7 @@ class DirectView(View):
         block: bool | None = None,
         track: bool | None = None,
     ) -> object:
-        ranks = self._ranks(targets)
-        self._must_have_engines(ranks)
+        ranks = self._engines(targets)
         return self._call(f, args, kwargs or {}, block, ranks, single=self._single(targets))
 
     # Code
@@ -76,8 +77,7 @@ class DirectView(View):
         """Run code on the engines."""
         from mpirepl import _execute
 
-        ranks = self._ranks(targets)
-        self._must_have_engines(ranks)
+        ranks = self._engines(targets)
         result = self._call(
             _execute.execute,
             (code, silent),
@@ -125,8 +125,7 @@ class DirectView(View):
     def _names_call(
         self, function: Callable, args: tuple, fname: str, block: bool | None, targets: object
     ) -> object:
-        ranks = self._ranks(targets)
-        self._must_have_engines(ranks)
+        ranks = self._engines(targets)
         return self._call(function, args, {}, block, ranks, fname, self._single(targets))
 
     def update(self, ns: dict) -> object:
@@ -172,8 +171,7 @@ class DirectView(View):
         track: bool | None = None,
     ) -> object:
         """Define a name as a part of a sequence on each engine."""
-        ranks = self._ranks(targets)
-        self._must_have_engines(ranks)
+        ranks = self._engines(targets)
         parts = _partition.by_name(dist).parts(seq, len(ranks))
         function = _engine.CALL + serialize.dumps(_engine.push_part)[0]
         packed = [serialize.dumps(((key, part, flatten), {}), key) for part in parts]
@@ -185,7 +183,6 @@ class DirectView(View):
             self._submission("apply"),
         )
         result = AsyncResult(self.client, ids, "scatter", owner=True)
-        self.client._own(result)
         return self._finish(result, block)
 
     def gather(
@@ -196,15 +193,13 @@ class DirectView(View):
         block: bool | None = None,
     ) -> object:
         """Return the parts of a sequence that engines have under a name, joined."""
-        ranks = self._ranks(targets)
-        self._must_have_engines(ranks)
+        ranks = self._engines(targets)
         function, argument, buffers = packed(_engine.pull, (key,), {})
         ids = self.client._submit(
             ranks, function, [argument], [buffers], self._submission("apply"), gathered=True
         )
         join = _partition.by_name(dist).joined
         result = AsyncGatherResult(self.client, ids, join, fname="gather", owner=True)
-        self.client._own(result)
         return self._finish(result, block)
 
     def map(
@@ -216,8 +211,7 @@ class DirectView(View):
         return_exceptions: bool = False,
     ) -> object:
         """Map a function over sequences, a part on each engine."""
-        ranks = self._ranks()
-        self._must_have_engines(ranks)
+        ranks = self._engines()
         sequences = tuple(_partition.as_sequence(s) for s in sequences)
         length = _partition.common_length(sequences, "map")
         partition = _partition.by_name("b")
@@ -259,7 +253,6 @@ class DirectView(View):
             )
         lengths = [len(chunk) for chunk in chunks]
         result = AsyncMapResult(self.client, ids, lengths, name, owner=True, **options)
-        self.client._own(result)
         return self._finish(result, block)
 
     # Modules

@@ -108,7 +108,8 @@ class View:
                 setattr(self, name, value)
 
     def _finish(self, result: AsyncResult, block: bool | None) -> object:
-        """Return the result, or what it has come to."""
+        """Take note of a result that is the user's; return it, or what it has come to."""
+        self.client._own(result)
         if result._ids:
             add_run(self._ranges, result._ids[0], len(result._ids))
         if self.block if block is None else block:

@@ -39,7 +39,6 @@ Agent::Agent(const World& world)
       channel_(world.control()),
       transfers_(world.data()),
       bell_(world.doorbells(), world.rank()),
-      idle_nap_(bell_.rings() ? idle_nap : deaf_nap),
       sent_(static_cast<std::size_t>(world.size())) {}
 
 Agent::~Agent() {
@@ -74,7 +73,9 @@ void Agent::run() {
 
 /// How long a thread rests that has nothing to do.
 Agent::Clock::duration Agent::nap_after(Clock::duration idle) const {
-    Duration longest = busy() ? sending_nap : idle < idle_after ? longest_nap : idle_nap_;
+    Duration longest = bell_.rings() ? idle_nap : deaf_nap;
+    if (idle < idle_after) longest = longest_nap;
+    if (busy()) longest = sending_nap;
     return std::min<Duration>(idle / nap_share, longest);
 }
 

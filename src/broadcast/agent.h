@@ -29,7 +29,8 @@ class AgentListener {
     /// A message has arrived. `bytes` is its encoded form, to be passed on unchanged.
     virtual void on_message(int source, Message&& message,
                             const std::shared_ptr<const std::string>& bytes) = 0;
-    /// Called in every turn, at least every few milliseconds.
+    /// Called in every turn: every few milliseconds while something goes on, in an idle session
+    /// at least every 30.
     /// @return whether it has done something that others may wait for
     virtual bool on_turn(std::chrono::steady_clock::time_point now) = 0;
     /// The agent cannot go on; `what` says why. Ends the process.
@@ -108,7 +109,6 @@ class Agent {
     Channel channel_;
     Transfers transfers_;
     Doorbell bell_;
-    const Clock::duration idle_nap_;
     std::vector<Clock::time_point> sent_;  ///< to each rank, at last
     AgentListener* listener_ = nullptr;
     std::atomic<Clock::time_point> last_event_{};

@@ -38,11 +38,10 @@ class TerminalConsole {
     /// Who reads keys from the pseudo terminal, and what makes it give up.
     struct Editor {
         Keyboard::Reader reader = Keyboard::Reader::editor;
-        std::string redraw;  ///< the keys that have it draw its line anew
-        std::string
-            make_room;       ///< those that have it call make_room(), unless it watches room_fd()
-        bool asks = false;   ///< it asks for input of a cell: Ctrl-C is for the cell
-        std::string cancel;  ///< the keys that make it give up
+        std::string redraw;     ///< the keys that have it draw its line anew
+        std::string make_room;  ///< those that have it make room, unless room_fd() tells it
+        bool asks = false;      ///< it asks for input of a cell: Ctrl-C is for the cell
+        std::string cancel;     ///< the keys that make it give up
     };
 
     /// @param keys from where keys come, @param out and @param err for what is not for the terminal

@@ -7,6 +7,7 @@
 #include "base/wall_clock.h"
 
 namespace mpirepl {
+
 std::uint64_t Dispatcher::submit(std::vector<Job>&& jobs, bool spread) {
     std::uint64_t first = 0;
     {
