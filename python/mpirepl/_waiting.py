@@ -52,11 +52,11 @@ class Waiters(list):
 
     def append(self, waiter: object) -> None:
         future = self._future()
-        future.done()
         if not isinstance(waiter.event, WorkingEvent):
             waiter.event = WorkingEvent(waiter.event)
         waiter.event._watches.append(future.done)
         super().append(waiter)
+        future.done()  # only now: the waiter has counted it among those that will tell of their end
 
 
 def wait(

@@ -168,6 +168,18 @@ void Display::finish_tasks() {
     }
 }
 
+int Display::finish_output() {
+    int failure = 0;
+    auto done = [&] {
+        bool written = printer_.waiting() == 0;
+        failure = printer_.failure();
+        return written && (failure == 0 || output_failed_);  // and said so
+    };
+    while (!agent_.work_until(done)) {
+    }
+    return failure;
+}
+
 void Display::on_engine(int engine, Message&& message) {
     if (auto* results = std::get_if<TaskResults>(&message))
         dispatcher_.on_results(engine, std::move(*results));

@@ -50,6 +50,9 @@ class Display : public Relay {
     }
     /// Waits until no task is left.
     void finish_tasks();
+    /// Waits until all that was printed has been written.
+    /// @return errno of a write to standard output that failed, else 0
+    int finish_output();
 
     int world_size() const { return world_.size(); }
 

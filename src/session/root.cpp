@@ -142,9 +142,9 @@ void Root::finalize() {
         std::optional<Display::Finished> finished = display_.wait_finished();
         if (!finished) continue;
         status_ = std::max(status_, finished->outcome.status);
-        if (finished->output_failure != 0) status_ = std::max(status_, 1);
-        return;
+        break;
     }
+    if (display_.finish_output() != 0) status_ = std::max(status_, 1);
 }
 
 }  // namespace mpirepl

@@ -93,6 +93,11 @@ class Scene:
         return self.base / "home"
 
     @property
+    def temporary(self) -> Path:
+        """TMPDIR: what a killed mpiexec leaves there would stop a later one with its number."""
+        return self.base / "tmp"
+
+    @property
     def mpirepl(self) -> str:
         """How mpirepl is called for the front end that is meant."""
         return "mpirepl --plain" if self.front == PLAIN else "mpirepl"
@@ -134,6 +139,7 @@ class Scene:
         wanted = self.setup.environment | {
             "HOME": home,
             "PWD": home,
+            "TMPDIR": str(self.temporary),
             "IPYTHONDIR": f"{home}/.ipython",
             "XDG_CONFIG_HOME": f"{home}/.config",
             "XDG_DATA_HOME": f"{home}/.local/share",
@@ -163,6 +169,7 @@ def play(story: Scenario, setup: Setup, base: Path, mark: str) -> None:
     """
     scene = Scene(setup, base, mark, story)
     scene.home.mkdir()
+    scene.temporary.mkdir()
     try:
         if story.command is None:
             scene.session(story.ranks, story.options)

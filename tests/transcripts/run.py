@@ -3,7 +3,8 @@
 
 A transcript is a directory beside this file (see README.md for its files and options). Its
 ``cmd`` runs under /bin/sh in a fresh temporary directory that is also its HOME, in a session of
-its own, with ``mpirepl``, ``mpiexec`` and ``python3`` found first in PATH.
+its own, with ``mpirepl``, ``mpiexec`` and ``python3`` found first in PATH. TMPDIR is its own too:
+what a killed mpiexec leaves there would stop a later one that happens to get its number.
 """
 
 import argparse
@@ -152,6 +153,9 @@ def run_command(directory: Path, options: Options, setup: Setup) -> Came:
         shutil.copytree(directory, home)
         for name in OWN_FILES:
             Path(home, name).unlink(missing_ok=True)
+        temporary = Path(base, "tmp")
+        temporary.mkdir()
+        variables = {"HOME": str(home), "PWD": str(home), "TMPDIR": str(temporary), MARK: mark}
         streams = [Path(base, name) for name in STREAMS]
         source = directory / "in"
         with (
@@ -165,7 +169,7 @@ def run_command(directory: Path, options: Options, setup: Setup) -> Came:
                 stdout=out,
                 stderr=err,
                 cwd=home,
-                env=setup.environment | {"HOME": str(home), "PWD": str(home), MARK: mark},
+                env=setup.environment | variables,
                 start_new_session=True,
             )
         try:

@@ -21,7 +21,7 @@ MAX_HANGS = 4
 
 
 class Result(unittest.TextTestResult):
-    """Print each test's name before it runs, and give up after several that hung."""
+    """Tell of failures when they come, and give up after several tests that hung."""
 
     hangs = 0
 
@@ -29,12 +29,30 @@ class Result(unittest.TextTestResult):
         super().startTest(test)
         self.stream.flush()
 
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.tell(self.failures)
+
     def addError(self, test, err):
         super().addError(test, err)
+        self.tell(self.errors)
         if issubclass(err[0], support.Hung):
             self.hangs += 1
             if self.hangs >= MAX_HANGS:
                 self.stop()
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.tell(self.failures if issubclass(err[0], test.failureException) else self.errors)
+
+    def tell(self, failed):
+        test, what = failed[-1]
+        self.stream.write(f"\n{test}\n{what}\n")
+        self.stream.flush()
+
+    def printErrors(self):
+        """Print nothing: all has been told."""
 
 
 def choose(names: list[str]) -> unittest.TestSuite:
@@ -50,6 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests of the views.")
     parser.add_argument("--oracle", type=int, metavar="N", help="use ipyparallel, N engines")
     parser.add_argument("-k", dest="patterns", action="append", help="only tests that match")
+    parser.add_argument("-v", "--verbose", action="store_true", help="name each test")
     parser.add_argument("-x", "--failfast", action="store_true")
     parser.add_argument("names", nargs="*", help="files, classes or tests, without test_")
     args = parser.parse_args()
@@ -59,7 +78,10 @@ def main() -> int:
         unittest.defaultTestLoader.testNamePatterns = args.patterns
     suite = choose(args.names)
     runner = unittest.TextTestRunner(
-        stream=sys.stdout, verbosity=2, resultclass=Result, failfast=args.failfast
+        stream=sys.stdout,
+        verbosity=2 if args.verbose else 0,
+        resultclass=Result,
+        failfast=args.failfast,
     )
     try:
         result = runner.run(suite)

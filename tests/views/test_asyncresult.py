@@ -178,6 +178,12 @@ class TestFuture(ViewsTest):
         done, pending = concurrent.futures.wait(results, timeout=20)
         self.assertEqual((len(done), len(pending)), (4, 0))
 
+    def test_futures_wait_for_what_has_ended_unseen(self):
+        results = [self.one.apply_async(nap, 0.0) for _ in range(3)]
+        self.one.apply_async(nap, 0.0).get()  # the engine has done what it was given before
+        done, _ = concurrent.futures.wait(results, timeout=20)
+        self.assertEqual(len(done), 3)
+
     def test_as_completed(self):
         results = [self.balanced.apply_async(nap, 0.02 * i) for i in range(4)]
         got = [future.result() for future in concurrent.futures.as_completed(results, timeout=20)]
