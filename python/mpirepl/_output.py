@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import _mpirepl_tasks as _tasks
 
+from mpirepl import _run
 from mpirepl.error import AlreadyDisplayedError, CompositeError, RemoteError
 
 
@@ -23,6 +24,26 @@ def _write(text: str, prefix: str, to_stderr: bool = False) -> None:
     file = sys.stderr if to_stderr else sys.stdout
     file.write(prefixed(text, prefix))
     file.flush()
+
+
+class _Files:
+    """Standard output and error of who waits, for a thread that writes while tasks run.
+
+    Rank 0's engine has its task write to sys.__stdout__, and takes all that comes out of the
+    descriptor for the task's: so what is not the task's goes round both.
+    """
+
+    def __init__(self):
+        self._files = sys.stdout, sys.stderr
+        _run.flush()
+
+    def write(self, text: str, prefix: str, stream: int) -> None:
+        file = self._files[stream]
+        if file is (sys.__stdout__, sys.__stderr__)[stream]:
+            _run.emit(stream, prefixed(text, prefix).removesuffix("\n"))
+        else:
+            file.write(prefixed(text, prefix))
+            file.flush()
 
 
 def _all(result: object) -> list:
@@ -84,7 +105,7 @@ class _Stream:
     def __init__(self, result: object):
         self._result = result
         self._shown: dict[tuple[int, int], int] = {}
-        self._held: dict[tuple[int, int], str] = {}
+        self._files = _Files()
 
     def look(self, last: bool = False) -> None:
         """Show what has come since the last look; at last unfinished lines too."""
@@ -94,17 +115,15 @@ class _Stream:
             if found is None:
                 continue
             engine = found[2]
-            self._show(number, 0, found[6], f"[stdout:{engine}]", False, last)
-            self._show(number, 1, found[7], f"[stderr:{engine}]", True, last)
+            self._show(number, 0, found[6], f"[stdout:{engine}]", last)
+            self._show(number, 1, found[7], f"[stderr:{engine}]", last)
 
-    def _show(
-        self, number: int, stream: int, data: bytes, prefix: str, to_stderr: bool, last: bool
-    ) -> None:
+    def _show(self, number: int, stream: int, data: bytes, prefix: str, last: bool) -> None:
         done = self._shown.get((number, stream), 0)
         end = len(data) if last else data.rfind(b"\n") + 1
         if end > done:
             self._shown[number, stream] = end
-            _write(data[done:end].decode("utf-8", "replace"), prefix, to_stderr)
+            self._files.write(data[done:end].decode("utf-8", "replace"), prefix, stream)
 
 
 @contextmanager

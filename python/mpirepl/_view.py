@@ -17,7 +17,7 @@ def packed(function: object, args: tuple, kwargs: dict) -> tuple[bytes, bytes, l
         argument, buffers = serialize.dumps((function, args, kwargs), f"the call of {name}")
         return _engine.WHOLE, argument, buffers
     try:
-        argument, buffers = serialize.dumps((args, kwargs), "")
+        argument, buffers = serialize.dumps_arguments(args, kwargs)
     except TypeError:
         _explain_arguments(args, kwargs)
         raise

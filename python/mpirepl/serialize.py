@@ -17,8 +17,7 @@ import __main__
 
 LARGE = 1 << 16  # bytes; what is larger crosses beside the pickle
 
-_NUMBERS = frozenset((int, float, bool, type(None), complex))
-_NOTHING: list = []
+_NO_BUFFERS: list = []  # nobody changes it
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), complex))
 
 _arriving = threading.local()  # .namespace: where functions that arrive find their globals
@@ -116,8 +115,11 @@ def dumps(value: object, what: str = "the value") -> tuple[bytes, list]:
         It cannot be pickled; the message names the part that is to blame, inside `what`.
     """
     if type(value) in _PLAIN:
-        pickled = pickle.dumps(value, 5)
-        return (pickled, []) if len(pickled) < LARGE else (b"", [pickled])
+        return _dumps_plain(value)
+    if type(value) is types.FunctionType and _mode == "code":
+        made = _reduced_function(value)
+        if made is not NotImplemented and len(made) == 2:
+            return _dumps_plain(_Reduced(made))
     buffers: list = []
     try:
         pickled = _pickled(value, buffers)
@@ -131,10 +133,19 @@ def dumps(value: object, what: str = "the value") -> tuple[bytes, list]:
 
 def dumps_each(values: list, items: list[tuple], what: str) -> list[tuple[bytes, list]]:
     """Pickle each of some values, which consist of the members of `items`."""
-    if set(map(type, chain.from_iterable(items))) <= _NUMBERS:
-        pickled = [pickle.dumps(value, 5) for value in values]
-        return [(p, _NOTHING) if len(p) < LARGE else (b"", [p]) for p in pickled]
+    if _PLAIN.issuperset(map(type, chain.from_iterable(items))):
+        return [_dumps_plain(value) for value in values]
     return [dumps(value, what) for value in values]
+
+
+def dumps_arguments(args: tuple, kwargs: dict) -> tuple[bytes, list]:
+    """Pickle the arguments of a call, as a pair."""
+    return dumps_each([(args, kwargs)], [args, kwargs.values()], "")[0]
+
+
+def _dumps_plain(value: object) -> tuple[bytes, list]:
+    pickled = pickle.dumps(value, 5)
+    return (pickled, _NO_BUFFERS) if len(pickled) < LARGE else (b"", [pickled])
 
 
 def loads(pickled: bytes, buffers: list) -> object:
@@ -186,6 +197,16 @@ class _Pickler(pickle.Pickler):
         if kind is types.ModuleType:
             return __import__("importlib").import_module, (value.__name__,)
         return NotImplemented
+
+
+class _Reduced:
+    """Is pickled as a reducer has said; its parts are plain."""
+
+    def __init__(self, reduced: tuple):
+        self.reduced = reduced
+
+    def __reduce__(self) -> tuple:
+        return self.reduced
 
 
 def _memoryview(buffer: object, form: str, shape: tuple) -> memoryview:

@@ -158,17 +158,28 @@ class TestDisplay(ViewsTest):
         result.get()
 
     def test_stream_output(self):
-        view = self.rc[1:] if len(self.ids) > 1 else self.all
-        code = "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(0.05)"
         with captured() as (out, _):
-            result = view.execute(code)
-            with result.stream_output():
-                result.get()
-                result.wait_for_output(10)
-                time.sleep(0.1)
+            self.stream()
         for number in range(3):
-            self.assertGreaterEqual(out.getvalue().count(str(number)), len(view))
+            self.assertEqual(out.getvalue().count(f"number {number}\n"), len(self.ids))
         self.assertIn("[stdout:", out.getvalue())
+
+    @decided("rank 0 is an engine and the client")
+    def test_stream_output_is_not_taken_for_that_of_rank_0(self):
+        result = self.stream()
+        self.assertEqual(result.stdout, ["number 0\nnumber 1\nnumber 2\n"] * len(self.ids))
+
+    def stream(self):
+        code = (
+            "import time\n"
+            "for i in range(3):\n    print('number', i, flush=True)\n    time.sleep(0.05)"
+        )
+        result = self.all.execute(code)
+        with result.stream_output():
+            result.get()
+            result.wait_for_output(10)
+            time.sleep(0.1)
+        return result
 
     def test_stream_of_what_is_already_there(self):
         result = self.all.execute("print('early')")
