@@ -43,9 +43,11 @@ class DirectView(View):
         ids = self.client._submit(
             ranks, sent, [argument], [buffers], self._submission(method, code), stops
         )
-        result = AsyncResult(
-            self.client, ids, fname or name_of(function), single=single, owner=True
-        )
+        fname = fname or name_of(function)
+        if self.block if block is None else block:
+            self._note(ids)
+            return self.client._await(ids, fname, single)
+        result = AsyncResult(self.client, ids, fname, single=single, owner=True)
         return self._finish(result, block)
 
     def _engines(self, targets: object = None) -> list[int]:

@@ -1,6 +1,6 @@
 """What all views have in common."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mpirepl import _engine, serialize
@@ -110,11 +110,14 @@ class View:
     def _finish(self, result: AsyncResult, block: bool | None) -> object:
         """Take note of a result that is the user's; return it, or what it has come to."""
         self.client._own(result)
-        if result._ids:
-            add_run(self._ranges, result._ids[0], len(result._ids))
+        self._note(result._ids)
         if self.block if block is None else block:
             return result.get()
         return result
+
+    def _note(self, ids: Sequence[int]) -> None:
+        if ids:
+            add_run(self._ranges, ids[0], len(ids))
 
     def _submission(self, method: str, code: str | None = None) -> object:
         return Submission(method, self.label, code)

@@ -104,7 +104,7 @@ class ParallelFunction(RemoteFunction):
         joined = _Spread(view.client, results, self._partition.joined, self.__name__)
         joined._ordered = self.ordered
         joined._return_exceptions = self.return_exceptions
-        view.client._own(joined)
+        view.client._own(joined, instead_of=results)
         return joined.get() if block else joined
 
 
@@ -123,8 +123,7 @@ class _Spread(AsyncMapResult):
 
     def __init__(self, client: object, results: list, join: Callable, fname: str):
         ids = [number for result in results for number in result._ids]
-        super().__init__(client, ids, [], fname)
-        self._whole = results
+        super().__init__(client, ids, [], fname, owner=True)
         self._join = join
 
     def _reconstructed(self, outcomes: list) -> object:

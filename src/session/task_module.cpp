@@ -249,6 +249,11 @@ Ids outstanding() {
     return display->in_turn([] { return dispatcher().scheduler().outstanding(); });
 }
 
+py::handle engine_module() {
+    static const py::handle module = py::module_::import("mpirepl._engine").release();
+    return module;
+}
+
 /// A bytes object for the function of one task after the other, which is mostly the same.
 py::bytes function_of(const Work& work) {
     static std::shared_ptr<const std::string> last;
@@ -318,7 +323,7 @@ void end_task_module() {
 }
 
 bool task_was_interrupted() {
-    const py::object engine = py::module_::import("mpirepl._engine");
+    const py::handle engine = engine_module();
     const bool was = engine.attr("interrupted").cast<bool>();
     engine.attr("interrupted") = false;
     return was;
@@ -327,7 +332,9 @@ bool task_was_interrupted() {
 void flush_python() {
     const py::gil_scoped_acquire gil;
     try {
-        py::module_::import("mpirepl._run").attr("flush")();
+        static const py::handle flush =
+            py::object(py::module_::import("mpirepl._run").attr("flush")).release();
+        flush();
     } catch (const py::error_already_set&) {
         // What cannot be written now cannot be later either.
     }
@@ -336,7 +343,7 @@ void flush_python() {
 TaskValue run_in_python(const Work& work, const Runner::CodeEnd& code_end) {
     const py::gil_scoped_acquire gil;
     release_memory();
-    static const py::handle engine = py::module_::import("mpirepl._engine").release();
+    const py::handle engine = engine_module();
     static const py::handle run = py::object(engine.attr("run")).release();
     std::optional<TaskValue> value;
     std::optional<py::object> raised;

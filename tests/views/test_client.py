@@ -299,6 +299,28 @@ class TestResults(ViewsTest):
         together = self.rc.get_result(ids, owner=False)
         self.assertEqual(together.get(), [0, 1, 2])
 
+    def test_get_result_of_the_same_task_twice(self):
+        result = self.one.apply_async(nap, 0.01, 6)
+        names = result.msg_ids * 2
+        del result  # nobody holds the task now
+        self.assertEqual(self.rc.get_result(names).get(), [6, 6])
+        self.assertEqual(self.one.apply_sync(nap, 0.0, 7), 7)
+
+    @decided("rank 0 works while it waits")
+    def test_get_result_of_a_call_that_is_being_waited_for(self):
+        seen = []
+
+        def look():
+            until(lambda: len(self.rc.history) > before)
+            seen.append(self.rc.get_result(self.rc.history[before]))
+
+        before = len(self.rc.history)
+        thread = threading.Thread(target=look)
+        thread.start()
+        self.assertEqual(self.one.apply_sync(nap, 0.3, "there"), "there")
+        thread.join()
+        self.assertEqual(seen[0].get(5), "there")
+
     def test_get_result_on_a_view(self):
         view = self.rc[-1]
         view.apply_async(nap, 0.01, "first")
