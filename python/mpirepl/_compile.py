@@ -45,6 +45,11 @@ def program(source: bytes, name: str, targets: str) -> bytes | None:
         return None
 
 
+def call_of_magic(name: str, argument: str) -> str:
+    """Return the code that runs one of our own magics on a rank."""
+    return f"__import__('mpirepl')._magic({name!r}, {argument!r})"
+
+
 def _is_simple(source: bytes) -> bool:
     """Tell whether a cell is one simple statement, which Python itself compiles "single"."""
     return (

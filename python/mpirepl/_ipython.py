@@ -8,11 +8,13 @@ import ast
 import asyncio
 import contextlib
 import io
+import json
 import os
 import sys
 from collections.abc import Callable
 
 import _mpirepl
+from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult
 from IPython.terminal import interactiveshell
@@ -25,18 +27,17 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
 from pygments.token import Token
+from traitlets import default
 
 import __main__
-from mpirepl import _help, _rank_shell, _run, _terminal
+from mpirepl import _compile, _help, _rank_shell, _run, _terminal
 
 _FRONT_MAGICS = frozenset(
-    """alias alias_magic autocall automagic bookmark clear cls colors config cpaste doctest_mode ed
-    edit hist history less load loadpy logoff logon logstart logstate logstop lsmagic macro magic
-    man more notebook page paste pastebin pdef pdoc pfile pinfo pinfo2 precision psearch psource
-    pycat quickref recall rehashx rep rerun store unalias""".split()  # noqa: SIM905
+    """autocall automagic bookmark clear cls colors config cpaste doctest_mode ed edit hist history
+    less load loadpy logoff logon logstart logstate logstop lsmagic macro magic man more notebook
+    page paste pastebin pdef pdoc pfile pinfo pinfo2 precision psearch psource pycat quickref recall
+    rep rerun""".split()  # noqa: SIM905
 )
-
-_TELL_RANKS = "__import__('mpirepl')._magic('ipython', '')"
 
 
 class _Prompts(Prompts):
@@ -59,13 +60,22 @@ class _TerminalShell(interactiveshell.TerminalInteractiveShell):
 
     front = None
 
+    @default("displayhook_class")
+    def _displayhook_of_nested_code(self) -> type:
+        return DisplayHook  # the terminal's own goes past the capture
+
     def run_cell(self, raw_cell: str, *args: object, **options: object) -> object:
-        """Have a cell run next, on the targets."""
+        """Have a cell run next, on the targets; inside a cell (%%capture) run it here and now."""
+        if not self.front.acts:
+            return super().run_cell(raw_cell, *args, **options)
         self.front.pending.append((raw_cell, False))
         return ExecutionResult(_rank_shell.info())
 
     def safe_execfile(self, fname: str, *where: object, **options: object) -> None:
         """Have the text of a file, such as one that has been edited, run next."""
+        if not self.front.acts:
+            super().safe_execfile(fname, *where, **options)
+            return
         with open(fname, encoding="utf-8") as file:
             self.front.pending.append((file.read(), False))
 
@@ -115,6 +125,7 @@ class FrontEnd:
         self.session = session
         self.pending: list[tuple[str, bool]] = []  # cells, and whether they are none of the user's
         self.hidden = False  # the cell that has been read is none of the user's
+        self.acts = False  # a magic runs in the shell itself
         self._ranks_know = False
         self._line = 0
         path, self._room = _mpirepl.terminal
@@ -162,6 +173,15 @@ class FrontEnd:
                 self.shell.register_magic_function(_stub(name, text), kind, name)
                 self._stubs[kind].add(name)
 
+    def _configuration(self) -> str:
+        """Return what the user has configured as JSON, as far as that can hold it."""
+        config: dict[str, dict] = {}
+        for section, values in self.shell.config.items():
+            for name, value in values.items():
+                with contextlib.suppress(TypeError):
+                    config.setdefault(section, {})[name] = json.loads(json.dumps(value))
+        return json.dumps(config)
+
     @property
     def magics(self) -> set[str]:
         """The line magics that IPython has; extensions add to them."""
@@ -193,7 +213,8 @@ class FrontEnd:
                 self.pending.append((text, False))
         if not self._ranks_know:  # before the first cell: the first prompt need not wait for it
             self._ranks_know = True
-            self.pending.insert(0, (_TELL_RANKS, True))
+            telling = _compile.call_of_magic("ipython", self._configuration())
+            self.pending.insert(0, (telling, True))
         text, self.hidden = self.pending.pop(0)
         return text
 
@@ -251,16 +272,28 @@ class FrontEnd:
             call = _only_call(ast.parse(source))
         except SyntaxError:
             return False
-        if call is None or call[0] != "run_line_magic" or call[1] not in _FRONT_MAGICS:
+        if call is None or call[0] != "run_line_magic" or not _is_for_front(*call[1:]):
             return False
         with _terminal.on_terminal():
+            self.acts = True
             try:
                 value = self.shell.run_line_magic(call[1], call[2])
                 if value is not None:
                     print(value)
             except Exception as error:
                 print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            finally:
+                self.acts = False
         return True
+
+
+def _is_for_front(magic: str, argument: str) -> bool:
+    """Tell whether a magic is about the editor: what it defines or restores is for the ranks."""
+    if magic == "alias":
+        return not argument
+    if magic == "store":
+        return "-r" not in argument.split()
+    return magic in _FRONT_MAGICS
 
 
 def _stub(name: str, text: str) -> Callable:

@@ -1,10 +1,12 @@
 """IPython on a rank, for cells that use one of its magics; loaded when the first one does."""
 
+import json
 import sys
 
 import __main__
 from mpirepl import _run
 
+configuration = "{}"  # what the user has configured on rank 0, as JSON
 _shell = None
 _before: frozenset = frozenset()
 
@@ -17,7 +19,10 @@ def get() -> object:
 def use(shell: object) -> None:
     """Make this the rank's shell: its names are not the user's, and it hears of each cell."""
     global _shell
+    from IPython.core.interactiveshell import ExecutionResult
+
     _shell = shell
+    _shell.last_execution_result = ExecutionResult(info())  # magics ask for it
     names = vars(__main__)
     for name in ("exit", "quit", "_", "__", "___"):  # Python's own shall be found
         names.pop(name, None)
@@ -39,10 +44,8 @@ def before_cell() -> None:
 
 def after_cell() -> None:
     """Tell that it has ended."""
-    from IPython.core.interactiveshell import ExecutionResult
-
     _shell.events.trigger("post_execute")
-    _shell.events.trigger("post_run_cell", ExecutionResult(info()))
+    _shell.events.trigger("post_run_cell", _shell.last_execution_result)
 
 
 def info() -> object:
@@ -70,10 +73,11 @@ def _make() -> object:
             """Do without its events: this rank waits for cells, not for a window."""
 
     note_names()
-    config = Config()
+    config = Config(json.loads(configuration))
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     hook = sys.excepthook
     use(RankShell.instance(user_module=__main__, config=config))
+    _shell.run_line_magic("load_ext", "storemagic")  # the terminal's shell has it, too
     sys.excepthook = hook
     return _shell

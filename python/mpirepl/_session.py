@@ -331,4 +331,4 @@ def begin(targets: str, fold: str, interactive: bool) -> Session:
 
 
 def _call(name: str, argument: str) -> bytes:
-    return f"__import__('mpirepl')._magic({name!r}, {argument!r})".encode()
+    return _compile.call_of_magic(name, argument).encode()

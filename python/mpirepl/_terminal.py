@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 import _mpirepl
 
+from mpirepl import _compile
+
 PROMPT, READLINE, PROGRAM = range(3)  # who edits: InteractiveFrontEnd::Editor in front_end.cpp
 LINE, END, INTERRUPTED = range(3)  # Answer::Kind in src/broadcast/messages.h
 
@@ -81,7 +83,7 @@ def _banner(editor: str) -> str:
 
 def call_of_file(file: str) -> str:
     """Return a cell that runs a file in the session's namespace before the first prompt."""
-    return f"__import__('mpirepl')._magic('startup', {os.path.abspath(os.path.expanduser(file))!r})"
+    return _compile.call_of_magic("startup", os.path.abspath(os.path.expanduser(file)))
 
 
 def tell(text: str) -> None:

@@ -57,6 +57,47 @@ def prun_magic(t: Terminal):
 
 
 @scenario(IPYTHON)
+def capture_magic(t: Terminal):
+    """%%capture runs its cell once on every rank, and shows nothing."""
+    t.cell("times = []")
+    t.run("%%capture caught\nprint('not to be seen'); times.append(1)\n\n")
+    t.number += 1
+    t.prompt()
+    expect("] not to be seen" not in t.text(), "it is shown")
+    printed = t.cell("len(times), caught.stdout")
+    expect(printed.count("]: (1, 'not to be seen\\n')") == 3, f"something else: {printed}")
+
+
+@scenario(IPYTHON)
+def alias_magic(t: Terminal):
+    """%alias defines an alias on every rank."""
+    t.run("%alias tell echo told")
+    t.finds_number()
+    printed = t.cell("tell twice")
+    expect(printed.count("] told twice") == 3, f"not every rank knows it: {printed}")
+
+
+@scenario(IPYTHON)
+def store_magic(t: Terminal):
+    """%store keeps rank 0's value, and %store -r brings it to every rank."""
+    t.cell("import mpirepl; kept = mpirepl.rank + 5")
+    t.run("%store kept")
+    t.shows("Stored 'kept'")
+    t.cell("del kept")
+    t.run("%store -r kept")
+    t.finds_number()
+    expect(t.cell("kept").count("]: 5") == 3, "it is not on all ranks")
+
+
+@scenario(IPYTHON)
+def deleting_magic(t: Terminal):
+    """%xdel deletes a name on every rank."""
+    t.cell("doomed = 1")
+    expect("Error" not in t.cell("%xdel doomed"), "it fails")
+    expect("[error:0-2] NameError" in t.cell("doomed"), "the name is there still")
+
+
+@scenario(IPYTHON)
 def gui_magic(t: Terminal):
     """A magic that is about windows, such as %matplotlib, does no harm to ranks without them."""
     printed = t.cell("%gui")
@@ -119,8 +160,11 @@ def shell_command_with_a_value(t: Terminal):
 
 @scenario(IPYTHON, command="")
 def configuration_of_the_user(scene: Scene):
-    """Editing mode and aliases of the user's ipython_config.py hold."""
-    scene.configure("c.TerminalInteractiveShell.editing_mode = 'vi'\n")
+    """Editing mode and aliases of the user's ipython_config.py hold, the latter on all ranks."""
+    scene.configure(
+        "c.TerminalInteractiveShell.editing_mode = 'vi'\n"
+        "c.AliasManager.user_aliases = [('tell', 'echo told')]\n"
+    )
     t = scene.session(2)
     t.until(lambda: "In [1]:" in t.text(), "a prompt")
     t.type("xx40 + 2")
@@ -132,6 +176,9 @@ def configuration_of_the_user(scene: Scene):
     t.type(ENTER)
     t.until(lambda: "Out[1:1]: 42" in t.text(), "the value")
     t.until(lambda: "In [2]:" in t.visible(), "the next prompt")
+    t.type(f"tell{ENTER}")
+    t.until(lambda: "[stdout:1] told" in t.text(), "what the alias prints")
+    t.until(lambda: "In [3]:" in t.visible(), "the next prompt")
     t.type(f"exit{ENTER}")
     t.ends(0)
 
