@@ -123,7 +123,8 @@ def on_terminal() -> Iterator[None]:
         sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), line_buffering=True)
         _cook(True)
         try:
-            yield
+            with _programs_on(_mpirepl.terminal[0]):
+                yield
         finally:
             _run.flush()
             _cook(False)
@@ -131,6 +132,30 @@ def on_terminal() -> Iterator[None]:
             for fd, copy in enumerate(saved):
                 os.dup2(copy, fd)
                 os.close(copy)
+
+
+@contextlib.contextmanager
+def _programs_on(terminal: str) -> Iterator[None]:
+    """Give programs that are started, such as pagers and editors, this as controlling terminal.
+
+    They open /dev/tty for keys, which would be mpiexec's: there they are in the background, and
+    would be stopped.
+    """
+    import subprocess
+
+    start = subprocess.Popen.__init__
+
+    def start_in_front(self: subprocess.Popen, *args: object, **options: object) -> None:
+        options["start_new_session"] = True
+        # The first terminal that the leader of a session opens is its own from then on.
+        options["preexec_fn"] = lambda: os.close(os.open(terminal, os.O_RDWR))
+        start(self, *args, **options)
+
+    subprocess.Popen.__init__ = start_in_front
+    try:
+        yield
+    finally:
+        subprocess.Popen.__init__ = start
 
 
 def _cook(translate: bool) -> None:

@@ -13,7 +13,7 @@ class Keyboard {
     /// Who is interested in keys.
     enum class Reader {
         nobody,        ///< a cell runs: keys wait for the next prompt
-        editor,        ///< in raw mode: it takes Ctrl-C as a key
+        editor,        ///< in raw mode, or a program on its own terminal: it takes Ctrl-C as a key
         cooked_editor  ///< one that expects the terminal to make a signal of Ctrl-C
     };
     enum class Command { none, interrupt, where, quit, suspend };

@@ -44,6 +44,12 @@ bool waits_for_lines(int our_side) {
     return ::tcgetattr(our_side, &modes) == 0 && (modes.c_lflag & ICANON) != 0;
 }
 
+/// A program has the terminal as its own: Ctrl-C is for that.
+bool has_program(int our_side) {
+    pid_t group = 0;
+    return ::ioctl(our_side, TIOCGPGRP, &group) == 0 && group > 0;
+}
+
 Screen::Shown shown_at(const TerminalPlace& place) {
     return {.out = place.has_output, .err = place.has_errors};
 }
@@ -101,6 +107,7 @@ void TerminalConsole::await_keys() {
 
 Keyboard::Reader TerminalConsole::reader() const {
     if (!screen_.editing()) return Keyboard::Reader::nobody;
+    if (has_program(pty_->native_handle())) return Keyboard::Reader::editor;
     return editor_.asks ? Keyboard::Reader::cooked_editor : editor_.reader;
 }
 

@@ -37,6 +37,40 @@ def edit_magic(t: Terminal, scene: Scene):
     expect(t.cell("edited").count("]: 42") == 3, "it has not been run on all ranks")
 
 
+@scenario(IPYTHON, environment={"PAGER": "{home}/pager"})
+def pager(t: Terminal, scene: Scene):
+    """A pager gets its keys from the terminal, as less does."""
+    scene.file(
+        "pager", "#!/bin/sh\ncat >/dev/null\necho more?\nread key </dev/tty\necho a $key\n", True
+    )
+    t.cell("import textwrap")
+    t.run("textwrap??")
+    t.shows("more[?]")
+    t.type(f"key{ENTER}")
+    t.shows("a key")
+    t.finds_number()
+
+
+@scenario(IPYTHON, environment={"EDITOR": "{home}/editor"})
+def ctrl_c_in_an_editor(t: Terminal, scene: Scene):
+    """Ctrl-C is a key for an editor that takes it as one."""
+    scene.file(
+        "editor",
+        "#!/bin/sh\n"
+        "stty raw -echo </dev/tty\n"
+        "echo open\n"
+        "key=$(dd bs=1 count=1 2>/dev/null </dev/tty | od -An -tu1)\n"
+        "stty sane </dev/tty\n"
+        'echo "key = $key" >"$1"\n',
+        executable=True,
+    )
+    t.run("%edit")
+    t.shows("open *$")
+    t.type(CTRL_C)
+    t.finds_number()
+    expect(t.cell("key").count("]: 3") == 3, "the editor has not got it")
+
+
 @scenario(IPYTHON)
 def timeit_magic(t: Terminal):
     """%timeit measures on every rank."""
