@@ -134,11 +134,6 @@ def broken_off(
 def _traceback(error: BaseException) -> str:
     from mpirepl import _errors
 
-    if _run.is_host(__file__ if "__file__" in globals() else "<frozen mpirepl"):
-        tb = error.__traceback__
-        while tb is not None and _run.is_host(tb.tb_frame.f_code.co_filename):
-            tb = tb.tb_next
-        error = error.with_traceback(tb)
     return _errors.text(error)
 
 

@@ -18,7 +18,7 @@ RANK_MAGICS = {
     "debug": "%debug [RANK]: look into the last error of a rank with pdb",
     "pxconfig": "%pxconfig [--[no]block] [--[no-]stream] [-t SPEC]: defaults of %%px with options",
     "pxresult": "%pxresult: show what the last %%px --noblock has come to",
-    "run": "%run [-i] [-n] FILE [ARGS] | -m MODULE [ARGS]: run a file in a fresh namespace",
+    "run": "%run [-inetG] FILE [ARGS] | -m MODULE [ARGS]: run a file in a fresh namespace",
     "time": "%time CODE: run one line and print its wall time over the ranks",
     "who": "%who [TYPES]: list the names that cells have defined",
     "reset": "%reset [-f]: remove the names that cells have defined",

@@ -252,12 +252,15 @@ class FrontEnd:
         history.input_hist_parsed.append(text.rstrip("\n"))
         names["_iii"], names["_ii"] = names.get("_ii", ""), names.get("_i", "")
         names["_i"] = names[f"_i{number}"] = text.rstrip("\n")
+        self.shell.logger.log(names["_i"] + "\n", names["_i"] + "\n")
 
     def showed(self, value: object, previous: object) -> None:
         """Note the value of a cell on this rank: Out, __ and their like."""
         names, number = vars(__main__), self.session.number
         names["___"], names["__"] = names.get("__"), previous
         names["_oh"][number] = names[f"_{number}"] = value
+        if self.shell.logger.log_output:
+            self.shell.logger.log_write(repr(value), "output")
 
     def transform(self, source: bytes) -> bytes:
         """Replace IPython's own syntax with calls."""

@@ -2,6 +2,7 @@
 
 import builtins
 import contextlib
+import glob
 import os
 import re
 import shlex
@@ -143,15 +144,22 @@ def user_names(underscored: bool = False) -> dict[str, object]:
 def _do_run(argument: str) -> None:
     words = shlex.split(argument)
     options = set()
-    while words and re.fullmatch(r"-[inm]+", words[0]):
+    while words and re.fullmatch(r"-[a-zA-Z]+", words[0]):
         options.update(words.pop(0)[1:])
+    if unknown := sorted(options - set("Geimnt")):
+        raise ValueError(f"%run has no -{unknown[0]}: %prun profiles, %debug looks into errors")
     if not words:
         raise ValueError("%run needs the name of a file (%run FILE [ARGS]) or -m MODULE")
-    with _arguments(words), _exits():
+    if "G" not in options:
+        words[1:] = [name for word in words[1:] for name in sorted(glob.glob(word)) or [word]]
+    begin = time.perf_counter()
+    with _arguments(words), _exits("e" in options):
         if "m" in options:
             _run_module(words[0])
         else:
             _run_file(words[0], "i" in options, "n" not in options)
+    if "t" in options:
+        _run.note_time(time.perf_counter() - begin)
 
 
 def _into_session(names: dict[str, object]) -> None:
@@ -219,10 +227,10 @@ def _arguments(words: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _exits() -> Iterator[None]:
-    """Let sys.exit() end the file only, not the session; an error unless its code is 0."""
+def _exits(in_any_case: bool) -> Iterator[None]:
+    """Let sys.exit() end the file only, not the session; an error unless its code will do."""
     try:
         yield
     except SystemExit as exit:
-        if exit.code:
+        if exit.code and not in_any_case:
             raise RuntimeError(f"the file has left with SystemExit: {exit.code}") from None

@@ -28,6 +28,7 @@ def use(shell: object) -> None:
         names.pop(name, None)
     _run.initial_names |= {name for name in names if name not in _before}
     _run.cell_hooks[:] = [before_cell, after_cell]
+    _run.after_error = debug_if_wanted
 
 
 def note_names() -> None:
@@ -46,6 +47,14 @@ def after_cell() -> None:
     """Tell that it has ended."""
     _shell.events.trigger("post_execute")
     _shell.events.trigger("post_run_cell", _shell.last_execution_result)
+
+
+def debug_if_wanted() -> None:
+    """Look into the error of a cell after %pdb."""
+    if _shell.call_pdb:
+        from mpirepl import _magics
+
+        _magics.run("debug", "")
 
 
 def info() -> object:

@@ -13,8 +13,9 @@ import __main__
 _, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
 VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/block.h
 
-# Where the frames of this package come from: it is frozen, or a developer's source tree.
-_HOST = __file__.rpartition("/")[0] + "/" if "__file__" in globals() else "<frozen mpirepl"
+# Where the frames of this package come from: it is frozen, or a developer's source tree. A frozen
+# module may have a __file__ all the same.
+_HOST = (lambda: None).__code__.co_filename.removesuffix("._run>").removesuffix("_run.py")
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 initial_names = frozenset(vars(__main__))
@@ -23,6 +24,7 @@ in_program = False  # a program runs, no cell
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
 cell_hooks: list = []  # to be called before and after each cell of the session
 on_value = None  # told of each value that a cell shows here, and of the one before it
+after_error = None  # to be called when an error has been shown, while its cell still runs
 _loop = None
 _sources: dict | None = None  # of linecache, whose import takes a while
 
@@ -68,6 +70,8 @@ def end(error: BaseException, name: str) -> tuple[int, bool]:
         if isinstance(error, SystemExit):
             return _exit_status(error), True
         show_error(error, name)
+        if after_error is not None and isinstance(error, Exception):
+            after_error()
     except BaseException as another:
         show_error(another, name)
         return 1, False

@@ -124,6 +124,30 @@ def store_magic(t: Terminal):
 
 
 @scenario(IPYTHON)
+def log_magic(t: Terminal, scene: Scene):
+    """%logstart writes cells and rank 0's values into a file."""
+    t.run("%logstart -o log.py")
+    t.shows("State *: active")
+    t.cell("6 * 7")
+    t.cell("kept = 1")
+    log = (scene.home / "log.py").read_text()
+    expect("6 * 7\n#[Out]# 42\nkept = 1\n" in log, f"something else is in the file: {log}")
+
+
+@scenario(IPYTHON)
+def pdb_magic(t: Terminal):
+    """After %pdb an error leads into the debugger on each rank that has it."""
+    t.cell("%pdb on")
+    t.run("%%targets 1\nvalue = 41; 1 / (value - 41)\n\n")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"p value + 1{ENTER}")
+    t.shows("^.stdout:1. 42")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"q{ENTER}")
+    t.finds_number()
+
+
+@scenario(IPYTHON)
 def deleting_magic(t: Terminal):
     """%xdel deletes a name on every rank."""
     t.cell("doomed = 1")
