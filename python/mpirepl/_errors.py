@@ -92,7 +92,9 @@ def show(error: BaseException, name: str) -> None:
 
 
 def text(error: BaseException) -> str:
-    """Return the whole traceback with its chained exceptions."""
+    """Return the whole traceback with its chained exceptions; one line for a misused magic."""
+    if type(error).__name__ == "UsageError":  # IPython's, or that of our own %%px
+        return f"UsageError: {error}"
     shown = traceback.TracebackException.from_exception(error, compact=True)
     if _says_all(error):
         shown.__cause__ = None

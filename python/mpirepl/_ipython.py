@@ -140,9 +140,8 @@ class FrontEnd:
         self._app.__enter__()  # for good: it ends when it is forgotten
         # Output of other threads shall go the way of all output, not past it.
         interactiveshell.patch_stdout = lambda raw: contextlib.nullcontext()
-        _rank_shell.note_names()
         _TerminalShell.front = self
-        with _terminal.on_terminal():
+        with _rank_shell.keeping_names(), _terminal.on_terminal():
             app = self._make_app(colours is not None)
         self.shell = app.shell
         _rank_shell.use(self.shell)

@@ -19,6 +19,13 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         raise UsageError(f"{self.prog}: {message}")
 
+    def parsed(self, line: str) -> argparse.Namespace:
+        """Return the options on the line of a magic."""
+        try:
+            return self.parse_args(shlex.split(line))
+        except ValueError as problem:  # a quotation that does not end
+            self.error(str(problem))
+
 
 def _flag(parser: _Parser, name: str, no: str, dest: str) -> None:
     parser.add_argument(name, dest=dest, action="store_true", default=None)
@@ -91,7 +98,7 @@ class Px:
 
     def configure(self, line: str) -> None:
         """Set what %px uses by default."""
-        args = _add_execution(_parser("%pxconfig")).parse_args(shlex.split(line))
+        args = _add_execution(_parser("%pxconfig")).parsed(line)
         if args.targets:
             self.view.targets = self._targets(args.targets)
         if args.block is not None:
@@ -109,7 +116,7 @@ class Px:
         """Run a cell on the engines, with options for this once."""
         parser = _add_output(_add_execution(_parser("%%px")))
         parser.add_argument("--local", action="store_true")
-        args = parser.parse_args(shlex.split(line))
+        args = parser.parsed(line)
         if args.local:
             run_local(cell)
         flags = {}
@@ -136,7 +143,7 @@ class Px:
 
     def show_result(self, line: str = "") -> None:
         """Show what the last %px has come to."""
-        args = _add_output(_parser("%pxresult")).parse_args(shlex.split(line))
+        args = _add_output(_parser("%pxresult")).parsed(line)
         if self.last_result is None:
             raise UsageError("%pxresult: there was no %px before")
         if args.out:

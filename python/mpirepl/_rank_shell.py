@@ -1,14 +1,15 @@
 """IPython on a rank, for cells that use one of its magics; loaded when the first one does."""
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 
-import __main__
 from mpirepl import _run
+from mpirepl._run import __main__  # the session's, also when a task is the first to import this
 
 configuration = "{}"  # what the user has configured on rank 0, as JSON
 _shell = None
-_before: frozenset = frozenset()
 
 
 def get() -> object:
@@ -17,24 +18,28 @@ def get() -> object:
 
 
 def use(shell: object) -> None:
-    """Make this the rank's shell: its names are not the user's, and it hears of each cell."""
+    """Make this the rank's shell: it hears of each cell."""
     global _shell
     from IPython.core.interactiveshell import ExecutionResult
 
     _shell = shell
     _shell.last_execution_result = ExecutionResult(info())  # magics ask for it
-    names = vars(__main__)
-    for name in ("exit", "quit", "_", "__", "___"):  # Python's own shall be found
-        names.pop(name, None)
-    _run.initial_names |= {name for name in names if name not in _before}
     _run.cell_hooks[:] = [before_cell, after_cell]
     _run.after_error = debug_if_wanted
 
 
-def note_names() -> None:
-    """Note which names are there before a shell brings its own."""
-    global _before
-    _before = frozenset(vars(__main__))
+@contextlib.contextmanager
+def keeping_names() -> Iterator[None]:
+    """Let a new shell bring its names, but none in place of Python's or another shell's."""
+    names = vars(__main__)
+    before = dict(names)
+    try:
+        yield
+    finally:
+        for name in ("_", "__", "___", "exit", "get_ipython", "quit"):
+            names.pop(name, None)
+        names.update(before)
+        _run.initial_names |= names.keys() - before.keys()
 
 
 def before_cell() -> None:
@@ -81,12 +86,12 @@ def _make() -> object:
         def enable_gui(self, gui: str | None = None) -> None:
             """Do without its events: this rank waits for cells, not for a window."""
 
-    note_names()
     config = Config(json.loads(configuration))
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     hook = sys.excepthook
-    use(RankShell.instance(user_module=__main__, config=config))
+    with keeping_names():
+        use(RankShell.instance(user_module=__main__, config=config))
     _shell.run_line_magic("load_ext", "storemagic")  # the terminal's shell has it, too
     sys.excepthook = hook
     return _shell

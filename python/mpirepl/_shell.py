@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 
-from mpirepl import _engine
+from mpirepl import _engine, _rank_shell
 
 # What plain Python does not do: magics, shell commands, questions, display of figures.
 _NEEDS = re.compile(
@@ -99,7 +99,8 @@ def _made(shell_class: type, publisher_class: type) -> object:
     config.HistoryManager.enabled = False
     config.HistoryAccessor.enabled = False
     module = _engine.main_module()
-    shell = Shell(config=config, user_module=module, user_ns=vars(module))
+    with _rank_shell.keeping_names():
+        shell = Shell(config=config, user_module=module, user_ns=vars(module))
     shell.display_pub = Publisher(parent=shell)
     return shell
 

@@ -148,6 +148,27 @@ def pdb_magic(t: Terminal):
 
 
 @scenario(IPYTHON)
+def parallel_magic(t: Terminal):
+    """%%px with options leaves the names of the shell alone; a view's own magics are there."""
+    t.cell("import mpirepl; 40 + 2")
+    t.run("%%px --group-outputs=engine\n5\n\n")
+    t.number += 1
+    t.prompt()
+    t.shows(r"Out\[1:\d+\]: 5")
+    expect("Out[0:3]: 42" in t.cell("_"), "rank 0's _ is something else")
+    t.run("%%targets 0\nmpirepl.Client()[1:].activate('mine')\n\n")
+    t.number += 1
+    t.prompt()
+    t.run("%%targets 0\n%pxmine print('mine')\n\n")
+    t.shows("AsyncResult")
+    t.number += 1
+    t.prompt()
+    t.run("%%px --never\n\n")
+    t.shows(r"^.error:0. UsageError: %%px: unrecognized arguments: --never$")
+    t.finds_number()
+
+
+@scenario(IPYTHON)
 def deleting_magic(t: Terminal):
     """%xdel deletes a name on every rank."""
     t.cell("doomed = 1")
