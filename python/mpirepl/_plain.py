@@ -23,7 +23,7 @@ class FrontEnd:
 
     name = ""
     editor = _terminal.READLINE
-    magics: frozenset = frozenset()  # of its own
+    magics = cell_magics = frozenset()  # of its own
     hidden = False  # the cell that has been read is none of the user's
 
     def __init__(self, session: object):

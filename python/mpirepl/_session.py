@@ -105,6 +105,9 @@ class Session(SessionMagics):
                 raise
             say("KeyboardInterrupt")
             return (DONE,)
+        except Exception as error:  # a mistake of ours shall not cost a session
+            _mpirepl.say(f"mpirepl: it was not run, mpirepl has failed: {error!r}", True)
+            return (FAILED,)
 
     def _prepared(self, text: bytes) -> tuple:
         first, self.begun = not self.begun and self.front is None, True

@@ -168,6 +168,18 @@ def parallel_magic(t: Terminal):
     t.finds_number()
 
 
+@scenario()
+def unknown_magics(t: Terminal):
+    """A magic that does not exist is told of in a line, and the session goes on."""
+    t.run("%nowhere")
+    t.shows(r"^mpirepl: there is no magic %nowhere: did you mean %where[?]")
+    t.finds_number()
+    t.run("%%nowhere\n1\n\n")
+    t.shows(r"^mpirepl: there is no magic %%nowhere")
+    t.finds_number()
+    expect("Out[2:1]: 42" in t.cell("6 * 7"), "the session does not go on")
+
+
 @scenario(IPYTHON)
 def deleting_magic(t: Terminal):
     """%xdel deletes a name on every rank."""
