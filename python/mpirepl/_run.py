@@ -15,7 +15,7 @@ VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/
 
 # Where the frames of this package come from: it is frozen, or a developer's source tree. A frozen
 # module may have a __file__ all the same.
-_HOST = (lambda: None).__code__.co_filename.removesuffix("._run>").removesuffix("_run.py")
+HOST = (lambda: None).__code__.co_filename.removesuffix("._run>").removesuffix("_run.py")
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 initial_names = frozenset(vars(__main__))
@@ -31,7 +31,7 @@ _sources: dict | None = None  # of linecache, whose import takes a while
 
 def is_host(file: str) -> bool:
     """Tell whether a frame of this file belongs to mpirepl and not to the user."""
-    return file.startswith(_HOST)
+    return file.startswith(HOST)
 
 
 def run_program(kind: int, name: str, code: bytes) -> None:

@@ -57,6 +57,7 @@ class Session(SessionMagics):
         self.grace = 1.0
         self.profile = ""
         self.number = 0
+        self._started = 0  # cells of the start that have run
         self.flags = 0
         self.history: list[Entry] = []
         self.autopx = True  # plain cells run on the targets, not on rank 0 alone
@@ -144,13 +145,16 @@ class Session(SessionMagics):
         say(_profile.table(rows))
         if self.profile == "matrix":
             say(_profile.matrix(rows))
-            if picture := _profile.draw(rows, f"mpiprof-cell-{self.number}.png"):
-                say(f"the same as a picture is in {picture}")
+            try:
+                if picture := _profile.draw(rows, f"mpiprof-cell-{self.number}.png"):
+                    say(f"the same as a picture is in {picture}")
+            except Exception as error:  # of matplotlib, or the folder cannot be written
+                _mpirepl.say(f"mpirepl: there is no picture of it: {error}", True)
 
     def _compiled(self, plan: Plan, text: bytes, first: bool) -> tuple:
         if not self._hidden:
             self.number += 1
-        name = "<startup>" if self._hidden else f"<cell {self.number}>"
+        name = self._name_of_hidden(text) if self._hidden else f"<cell {self.number}>"
         entry = Entry(self.number, plan.targets, text)
         if not self._hidden:
             self.history.append(entry)
@@ -169,6 +173,12 @@ class Session(SessionMagics):
         code = marshal.dumps(codes)
         flags = (self.fold, plan.timed, self.guard, self.grace, bool(plan.profile))
         return (RUN, self.number, plan.targets, *flags, name, code, text)
+
+    def _name_of_hidden(self, text: bytes) -> str:
+        """Return a name of its own for a cell of the start; tracebacks leave out what is ours."""
+        self._started += 1
+        own = text.startswith(_call("", "").partition(b"('',")[0])
+        return f"{_run.HOST if own else '<'}startup {self._started}>"
 
     # Magics on the session stand before any code of a cell.
 

@@ -283,6 +283,16 @@ def startup_files_of_the_user(scene: Scene):
 
 
 @scenario(IPYTHON, command="")
+def startup_file_that_fails(scene: Scene):
+    """An error in a startup file is told of with its own line; the session begins all the same."""
+    scene.file(".ipython/profile_default/startup/00-mine.py", "mine = 1\nmine / 0\n")
+    t = scene.session(2)
+    expect("Out[1:1]: 42" in t.cell("6 * 7"), "the session has not begun")
+    expect('00-mine.py", line 2' in t.text(), "the line is not told")
+    expect("_magic" not in t.text() and "startup 1" not in t.text(), "it tells how it is run")
+
+
+@scenario(IPYTHON, command="")
 def keys_of_the_user(scene: Scene):
     """So do key bindings that a startup file adds."""
     scene.file(".ipython/profile_default/startup/00-keys.py", KEYS)
