@@ -358,3 +358,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
 
     def _repr_pretty_(self, p: object, cycle: bool) -> None:
         p.text(repr(self))
+
+
+class AsyncHubResult(AsyncResult):
+    """The result of tasks that another client has submitted; ipyparallel's hub would have it."""

@@ -89,7 +89,7 @@ def _call(function: bytes, argument: bytes, buffers: list) -> object:
         return call(*args, **kwargs)
     call = pickle.loads(memoryview(function)[1:])
     what = serialize.loads(argument, buffers)
-    if "display" in getattr(getattr(call, "__code__", None), "co_names", ()):
+    if _displays(getattr(call, "__code__", None)):
         from mpirepl import _shell
 
         call = _shell.displaying(call)
@@ -98,6 +98,15 @@ def _call(function: bytes, argument: bytes, buffers: list) -> object:
     if kind == ITEM:
         return call(*what)
     return [call(*item) for item in what]
+
+
+def _displays(code: types.CodeType | None) -> bool:
+    """Tell whether a function, or one inside it, speaks of display."""
+    if code is None:
+        return False
+    return "display" in code.co_names or any(
+        _displays(part) for part in code.co_consts if isinstance(part, types.CodeType)
+    )
 
 
 def failure(error: BaseException) -> tuple[int, bytes, list]:

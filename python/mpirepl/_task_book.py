@@ -11,7 +11,7 @@ from typing import ClassVar
 import _mpirepl_tasks as _tasks
 
 from mpirepl import error, serialize
-from mpirepl._async_result import AsyncResult
+from mpirepl._async_result import AsyncHubResult, AsyncResult
 from mpirepl._lookup import Lookup, Names
 from mpirepl._metadata import Metadata, as_datetime
 from mpirepl._watcher import Watcher
@@ -334,7 +334,9 @@ class TaskBook:
                 raise KeyError(f"No such msg_id: {self._name(number)!r}")
         single = len(ids) == 1 and not isinstance(jobs, (list, tuple))
         method = self._submissions[ids[0]].method if ids else "get_result"
-        result = AsyncResult(self, ids, method, single=single, owner=owner)
+        local = all(_tasks.ended(number) or self._has_submitted(number) for number in ids)
+        kind = AsyncResult if local else AsyncHubResult
+        result = kind(self, ids, method, single=single, owner=owner)
         holders = [self._owner_of(number) for number in ids]
         result._whole = holders  # whose end would forget the tasks
         for number, holder in zip(ids, holders, strict=True):
@@ -350,6 +352,9 @@ class TaskBook:
         if self.block if block is None else block:
             result.wait()
         return result
+
+    def _has_submitted(self, number: int) -> bool:
+        return any(first <= number < first + count for first, count in self._ranges)
 
     def purge_local_results(self, jobs: object = None, targets: object = None) -> None:
         """Forget results that have come."""

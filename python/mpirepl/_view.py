@@ -240,7 +240,7 @@ class View:
 
     def _use(self, mode: str) -> object:
         serialize.use("code")
-        result = call_on(self.client.direct_view(), _engine.use, (mode,), "use")
+        result = call_on(self.client.direct_view("all"), _engine.use, (mode,), "use")
         result.get()
         serialize.use(mode)
         return result

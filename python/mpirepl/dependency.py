@@ -42,7 +42,14 @@ class dependent:
 
 
 class _checked(dependent):
-    """One that has arrived on an engine: it asks before it runs."""
+    """One that has arrived on an engine: it asks before it runs, where its function finds names."""
+
+    def check_dependency(self) -> None:
+        """Raise UnmetDependency if the function cannot run here."""
+        from mpirepl import serialize
+
+        with serialize.arriving_in(self.names):
+            super().check_dependency()
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         self.check_dependency()
@@ -50,7 +57,11 @@ class _checked(dependent):
 
 
 def _checked_there(f: Callable, df: Callable, dargs: tuple, dkwargs: dict) -> _checked:
-    return _checked(f, df, *dargs, **dkwargs)
+    from mpirepl import serialize
+
+    checked = _checked(f, df, *dargs, **dkwargs)
+    checked.names = serialize.namespace()
+    return checked
 
 
 class depend:

@@ -299,6 +299,13 @@ class TestResults(ViewsTest):
         together = self.rc.get_result(ids, owner=False)
         self.assertEqual(together.get(), [0, 1, 2])
 
+    def test_get_result_of_another_client(self):
+        result = self.one.apply_async(nap, 0.5, 5)
+        self.assertNotIsInstance(self.rc.get_result(result, owner=False), ipp.AsyncHubResult)
+        theirs = new_client().get_result(result.msg_ids[0], owner=False)
+        self.assertIsInstance(theirs, ipp.AsyncHubResult)
+        self.assertEqual(theirs.get(10), 5)
+
     def test_get_result_of_the_same_task_twice(self):
         result = self.one.apply_async(nap, 0.01, 6)
         names = result.msg_ids * 2

@@ -194,6 +194,17 @@ class TestDependency(ViewsTest):
 class TestDecorators(ViewsTest):
     """require and depend."""
 
+    def test_require_where_it_arrives(self):
+        @ipp.require("colorsys", half=0.5)
+        @ipp.interactive
+        def grey():
+            return colorsys.hsv_to_rgb(0, 0, half)  # noqa: F821
+
+        names = {"__builtins__": __builtins__}
+        there = ipp.serialize.uncan(ipp.serialize.can(grey), names)
+        self.assertEqual(there(), (0.5, 0.5, 0.5))
+        self.assertIn("colorsys", names)
+
     def test_require_a_module(self):
         @ipp.require("base64")
         @ipp.interactive

@@ -121,7 +121,7 @@ class TestExecute(ViewsTest):
         def show():
             from IPython.display import display
 
-            display(7)
+            [display(value) for value in (7, 8)]
 
         result = self.all.apply_async(show)
         result.get(10)
