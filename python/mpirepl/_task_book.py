@@ -245,7 +245,7 @@ class TaskBook:
     def _await(self, ids: range, fname: str, single: bool) -> object:
         """Wait for tasks whose result nobody is given to hold; return what they have come to.
 
-        The same as a result's get(), at a third of the cost: small tasks feel it.
+        The same as a result's get(), without the cost of a future, which small tasks feel.
         """
         fetched = False
         try:
