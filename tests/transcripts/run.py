@@ -46,7 +46,8 @@ LAUNCHER_BLOCK = re.compile(
     re.MULTILINE,
 )
 LAUNCHER_LINE = re.compile(
-    r"^\[[^\]\n]+:\d+\] (?:PMIX ERROR: PMIX_ERR_UNREACH in file"
+    r"^\[warn\] Epoll [A-Z]+\(\d+\) on fd \d+ failed\.[^\n]*\n"  # 5.0's, in closing a pipe
+    r"|^\[[^\]\n]+:\d+\] (?:PMIX ERROR: PMIX_ERR_UNREACH in file"
     r"|\d+ more process(?:es)? ha(?:s|ve) sent help message"
     r'|Set MCA parameter "\w*help_aggregate")[^\n]*\n',
     re.MULTILINE,
