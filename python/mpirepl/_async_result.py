@@ -178,9 +178,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         return self._outcome_of(self._ids.index(number))
 
     def _as_one(self, failed: list[Exception]) -> Exception:
-        if self._single and len(self._ids) == 1:
-            return failed[0]
-        return error.collect_exceptions(failed, self._fname)
+        return error.as_one(failed, self._fname, self._single and len(self._ids) == 1)
 
     # Results
 

@@ -48,7 +48,7 @@ class DirectView(View):
             self._note(ids)
             return self.client._await(ids, fname, single)
         result = AsyncResult(self.client, ids, fname, single=single, owner=True)
-        return self._finish(result, block)
+        return self._finish(result, False)
 
     def _engines(self, targets: object = None) -> list[int]:
         """Return the ranks of the engines, at least one."""

@@ -10,6 +10,7 @@ from mpirepl import _run
 
 _RAISE = bytes([opcode.opmap["RAISE_VARARGS"]])
 _RUNNERS = ("<frozen runpy>",)
+_MAGICS = ("IPython.core.error", "mpirepl._px")  # whose UsageError says all in its line
 
 
 class BrokenOffError(RuntimeError):
@@ -93,7 +94,7 @@ def show(error: BaseException, name: str) -> None:
 
 def text(error: BaseException) -> str:
     """Return the whole traceback with its chained exceptions; one line for a misused magic."""
-    if type(error).__name__ == "UsageError":  # IPython's, or that of our own %%px
+    if type(error).__name__ == "UsageError" and type(error).__module__ in _MAGICS:
         return f"UsageError: {error}"
     shown = traceback.TracebackException.from_exception(error, compact=True)
     if _says_all(error):

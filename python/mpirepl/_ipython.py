@@ -178,7 +178,8 @@ class FrontEnd:
         for section, values in self.shell.config.items():
             for name, value in values.items():
                 with contextlib.suppress(TypeError):
-                    config.setdefault(section, {})[name] = json.loads(json.dumps(value))
+                    json.dumps(value)  # it fails for what JSON cannot hold
+                    config.setdefault(section, {})[name] = value
         return json.dumps(config)
 
     @property

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import _mpirepl_tasks as _tasks
 
@@ -19,10 +20,12 @@ def prefixed(text: str, prefix: str) -> str:
 
 
 def _write(text: str, prefix: str, to_stderr: bool = False) -> None:
-    if not text:
-        return
-    file = sys.stderr if to_stderr else sys.stdout
-    file.write(prefixed(text, prefix))
+    if text:
+        _print(prefixed(text, prefix), sys.stderr if to_stderr else sys.stdout)
+
+
+def _print(lines: str, file: TextIO) -> None:
+    file.write(lines)
     file.flush()
 
 
@@ -38,12 +41,11 @@ class _Files:
         _run.flush()
 
     def write(self, text: str, prefix: str, stream: int) -> None:
-        file = self._files[stream]
+        file, lines = self._files[stream], prefixed(text, prefix)
         if file is (sys.__stdout__, sys.__stderr__)[stream]:
-            _run.emit(stream, prefixed(text, prefix).removesuffix("\n"))
+            _run.emit(stream, lines.removesuffix("\n"))
         else:
-            file.write(prefixed(text, prefix))
-            file.flush()
+            _print(lines, file)
 
 
 def _all(result: object) -> list:

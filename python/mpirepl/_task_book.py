@@ -261,7 +261,7 @@ class TaskBook:
                 self._dropped(ids, fetched)
         failed = [o for o in outcomes if isinstance(o, Exception)]
         if failed:
-            raise failed[0] if single else error.collect_exceptions(failed, fname)
+            raise error.as_one(failed, fname, single)
         return outcomes[0] if single else outcomes
 
     def _dropped(self, ids: Iterable[int], fetched: bool) -> None:

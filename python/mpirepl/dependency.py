@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from types import FunctionType
 
+from mpirepl import serialize
 from mpirepl.asyncresult import AsyncResult
 from mpirepl.error import UnmetDependency
 
@@ -46,8 +47,6 @@ class _checked(dependent):
 
     def check_dependency(self) -> None:
         """Raise UnmetDependency if the function cannot run here."""
-        from mpirepl import serialize
-
         with serialize.arriving_in(self.names):
             super().check_dependency()
 
@@ -57,8 +56,6 @@ class _checked(dependent):
 
 
 def _checked_there(f: Callable, df: Callable, dargs: tuple, dkwargs: dict) -> _checked:
-    from mpirepl import serialize
-
     checked = _checked(f, df, *dargs, **dkwargs)
     checked.names = serialize.namespace()
     return checked
@@ -85,8 +82,6 @@ class depend:
 
 def _require(*modules: str, **mapping: object) -> bool:
     """Import modules and define names; False if a module is missing here."""
-    from mpirepl import serialize
-
     names = serialize.namespace()
     for module in modules:
         try:

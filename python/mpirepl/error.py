@@ -209,6 +209,11 @@ class AlreadyDisplayedError(RemoteError):
         return [str(self)]
 
 
+def as_one(errors: list[Exception], method: str, single: bool) -> Exception:
+    """Return what is raised for tasks that have failed: of a single one, its own exception."""
+    return errors[0] if single else collect_exceptions(errors, method)
+
+
 def collect_exceptions(errors: list[Exception], method: str = "unspecified") -> CompositeError:
     """Return one exception for several.
 

@@ -94,9 +94,7 @@ def prun_magic(t: Terminal):
 def capture_magic(t: Terminal):
     """%%capture runs its cell once on every rank, and shows nothing."""
     t.cell("times = []")
-    t.run("%%capture caught\nprint('not to be seen'); times.append(1)\n\n")
-    t.number += 1
-    t.prompt()
+    t.cell("%%capture caught\nprint('not to be seen'); times.append(1)\n\n")
     expect("] not to be seen" not in t.text(), "it is shown")
     printed = t.cell("len(times), caught.stdout")
     expect(printed.count("]: (1, 'not to be seen\\n')") == 3, f"something else: {printed}")
@@ -151,18 +149,12 @@ def pdb_magic(t: Terminal):
 def parallel_magic(t: Terminal):
     """%%px with options leaves the names of the shell alone; a view's own magics are there."""
     t.cell("import mpirepl; 40 + 2")
-    t.run("%%px --group-outputs=engine\n5\n\n")
-    t.number += 1
-    t.prompt()
+    t.cell("%%px --group-outputs=engine\n5\n\n")
     t.shows(r"Out\[1:\d+\]: 5")
     expect("Out[0:3]: 42" in t.cell("_"), "rank 0's _ is something else")
-    t.run("%%targets 0\nmpirepl.Client()[1:].activate('mine')\n\n")
-    t.number += 1
-    t.prompt()
-    t.run("%%targets 0\n%pxmine print('mine')\n\n")
+    t.cell("%%targets 0\nmpirepl.Client()[1:].activate('mine')\n\n")
+    t.cell("%%targets 0\n%pxmine print('mine')\n\n")
     t.shows("AsyncResult")
-    t.number += 1
-    t.prompt()
     t.run("%%px --never\n\n")
     t.shows(r"^.error:0. UsageError: %%px: unrecognized arguments: --never$")
     t.finds_number()
