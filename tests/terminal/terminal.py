@@ -26,6 +26,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "transcripts"))
 from processes import MARK, kill_all, marked_processes  # noqa: E402
 
 LEFT_OVER_SECONDS = 30.0
+KILLED = 128 + signal.SIGKILL
 LINES, COLUMNS = 30, 100
 
 ENTER, TAB, ESCAPE, BACKSPACE = "\r", "\t", "\x1b", "\x7f"
@@ -156,12 +157,17 @@ class Terminal:
 
     # What a person waits for.
 
-    def until(self, happened: Callable[[], T], what: str, seconds: float = 0) -> T:
-        """Wait until a function returns something true, and return that."""
+    def until(
+        self, happened: Callable[[], T], what: str, seconds: float = 0, after_end: bool = False
+    ) -> T:
+        """Wait until a function returns something true, and return that.
+
+        The end of the command ends the waiting, unless that may come later.
+        """
         seconds = seconds or self.patience
         deadline = time.monotonic() + seconds
         while True:
-            ended = self.status() is not None
+            ended = not after_end and self.status() is not None
             while self._read(0):
                 pass
             if result := happened():
@@ -213,14 +219,20 @@ class Terminal:
         self._checked = True
         self.until(lambda: self.status() is not None, "the end of the command")
         expect(self.status() == status, f"exit status {self.status()}, expected {status}")
-        self.is_restored()
+        self.is_restored(after_end=status == KILLED)
         self.nothing_is_left()
 
-    def is_restored(self) -> None:
-        """Wait until the terminal's modes are those from before."""
+    def is_restored(self, after_end: bool = False) -> None:
+        """Wait until the terminal's modes are those from before.
+
+        They are when the command ends, but for one that was killed: the shell knows of that at the
+        same moment as the process that puts the terminal back.
+        """
         before = (self._notes / "before").read_text()
-        self.until(lambda: self.modes() == before, "the terminal's modes from before")
-        self.until(self._screen.is_usual, "cursor, wrapping and pasting as before")
+        restored = "the terminal's modes from before"
+        self.until(lambda: self.modes() == before, restored, after_end=after_end)
+        usual = "cursor, wrapping and pasting as before"
+        self.until(self._screen.is_usual, usual, after_end=after_end)
 
     def nothing_is_left(self) -> None:
         """Wait until no process of the command is left."""
