@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -22,6 +24,14 @@ Fd duplicate(int fd) {
     Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (!copy) throw std::system_error(errno, std::generic_category(), "dup");
     return copy;
+}
+
+std::string first_line(const std::string& path) {
+    Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 4096> bytes;
+    ssize_t size = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
+    std::string text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    return text.substr(0, text.find('\n'));
 }
 
 }  // namespace mpirepl

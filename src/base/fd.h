@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string_view>
+#include <string>
 #include <utility>
 
 namespace mpirepl {
@@ -31,5 +31,9 @@ void open_missing_standard_fds();
 
 /// A copy of `fd` above the standard ones, closed in children.
 Fd duplicate(int fd);
+
+/// The first line of a small file such as those of /proc, its first 4 KiB at most; empty when it
+/// cannot be read. Without a stream, whose locales cost each rank half a megabyte.
+std::string first_line(const std::string& path);
 
 }  // namespace mpirepl

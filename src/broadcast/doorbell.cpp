@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <fstream>
 #include <functional>
 #include <iterator>
 #include <string>
@@ -42,8 +41,7 @@ Fd make_socket(std::uint64_t session, int rank) {
 }  // namespace
 
 std::uint64_t doorbell_place() {
-    std::string boot;
-    std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+    const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
     struct stat space {};
     if (boot.empty() || ::stat("/proc/self/ns/net", &space) != 0) return 0;
     return std::hash<std::string>{}(fmt::format("{} {} {}", boot, space.st_dev, space.st_ino));

@@ -8,7 +8,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <charconv>
+#include <string_view>
 
 #include "base/fd.h"
 
@@ -23,13 +24,20 @@ bool pipe_has_ended(int fd) {
            (state.revents & POLLHUP) != 0;
 }
 
+/// Of "pos:\t123", the first line of a descriptor's fdinfo; -1 when it is none.
+long long position_in(std::string_view line) {
+    constexpr std::string_view label = "pos:\t";
+    long long position = -1;
+    if (line.starts_with(label))
+        std::from_chars(line.data() + label.size(), line.data() + line.size(), position);
+    return position;
+}
+
 }  // namespace
 
 LauncherInput::LauncherInput() {
     std::string parent = fmt::format("/proc/{}", ::getppid());
-    std::string name;
-    std::getline(std::ifstream(parent + "/comm"), name);
-    if (name != "prterun") return;
+    if (first_line(parent + "/comm") != "prterun") return;
     descriptor_ = parent + "/fd/0";
     position_ = parent + "/fdinfo/0";
 }
@@ -40,10 +48,7 @@ bool LauncherInput::has_ended() const {
     if (!input || ::fstat(input.get(), &status) != 0) return false;
     if (S_ISFIFO(status.st_mode)) return pipe_has_ended(input.get());
     if (S_ISCHR(status.st_mode)) return status.st_rdev == makedev(1, 3);  // /dev/null
-    std::string label;
-    long long position = 0;
-    return S_ISREG(status.st_mode) && (std::ifstream(position_) >> label >> position) &&
-           position >= status.st_size;
+    return S_ISREG(status.st_mode) && position_in(first_line(position_)) >= status.st_size;
 }
 
 }  // namespace mpirepl

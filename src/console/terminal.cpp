@@ -15,7 +15,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <string_view>
 #include <utility>
 
@@ -51,8 +50,7 @@ struct Process {
 };
 
 Process look_up(pid_t process) {
-    std::string line;
-    std::getline(std::ifstream(fmt::format("/proc/{}/stat", process)), line);
+    const std::string line = first_line(fmt::format("/proc/{}/stat", process));
     std::size_t open = line.find('(');
     std::size_t close = line.rfind(')');
     if (open == std::string::npos || close == std::string::npos || close + 3 >= line.size())
