@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import types
+from collections.abc import Callable
 
 import _mpirepl
 import _mpirepl_tasks  # memory that arrives is of its class
@@ -23,6 +24,8 @@ CHUNK = b"k"  # the pickled function; a list of such tuples
 OK, ERROR, _, UNMET = range(4)  # TaskEnd::Status in base/task.h
 
 _NONE = (OK, pickle.dumps(None, 5), [])
+_calls: dict[bytes, types.FunctionType] = {}  # what has no state, by how it has come
+_MOST = 1000  # of these
 _own: types.ModuleType | None = None
 _local = _mpirepl.rank == 0
 interrupted = False  # a task has ended with KeyboardInterrupt
@@ -57,29 +60,29 @@ def run(function: bytes, argument: bytes, buffers: list) -> tuple[int, bytes, li
     """
     global method
     method = "apply"
+    if not _local:
+        return _run_here(function, argument, buffers)
     main = main_module()
-    if main is __main__ and not _local:
-        return _run_here(function, argument, buffers, vars(main))
     before = sys.modules["__main__"], sys.stdout, sys.stderr
     sys.modules["__main__"] = main
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     try:
-        return _run_here(function, argument, buffers, vars(main))
+        with serialize.arriving_in(vars(main)):
+            return _run_here(function, argument, serialize.copied(buffers))
     finally:
         sys.modules["__main__"], sys.stdout, sys.stderr = before
 
 
-def _run_here(function: bytes, argument: bytes, buffers: list, names: dict) -> tuple:
-    with serialize.arriving_in(names):
-        try:
-            value = _call(function, argument, serialize.copied(buffers) if _local else buffers)
-            _run.flush()
-            if value is None:
-                return _NONE
-            pickled, buffers = serialize.dumps(value, "the result")
-            return OK, pickled, buffers
-        except BaseException as error:
-            return failure(error)
+def _run_here(function: bytes, argument: bytes, buffers: list) -> tuple:
+    try:
+        value = _call(function, argument, buffers)
+        _run.flush()
+        if value is None:
+            return _NONE
+        pickled, buffers = serialize.dumps(value, "the result")
+        return OK, pickled, buffers
+    except BaseException as error:
+        return failure(error)
 
 
 def _call(function: bytes, argument: bytes, buffers: list) -> object:
@@ -87,17 +90,31 @@ def _call(function: bytes, argument: bytes, buffers: list) -> object:
     if kind == WHOLE:
         call, args, kwargs = serialize.loads(argument, buffers)
         return call(*args, **kwargs)
-    call = pickle.loads(memoryview(function)[1:])
+    call = _calls.get(function)
+    if call is None or call.__globals__ is not serialize.namespace():
+        call = _loaded(function)
     what = serialize.loads(argument, buffers)
-    if _displays(getattr(call, "__code__", None)):
-        from mpirepl import _shell
-
-        call = _shell.displaying(call)
     if kind == CALL:
         return call(*what[0], **what[1])
     if kind == ITEM:
         return call(*what)
     return [call(*item) for item in what]
+
+
+def _loaded(function: bytes) -> Callable:
+    """Return what a task is to call; what has no state is kept for the next one."""
+    call = pickle.loads(memoryview(function)[1:])
+    code = getattr(call, "__code__", None)
+    if _displays(code):
+        from mpirepl import _shell
+
+        return _shell.displaying(call)
+    here = getattr(call, "__globals__", None) is serialize.namespace()
+    if here and type(call) is types.FunctionType and serialize.is_stateless(call):
+        if len(_calls) >= _MOST:
+            _calls.clear()
+        _calls[function] = call
+    return call
 
 
 def _displays(code: types.CodeType | None) -> bool:

@@ -258,7 +258,7 @@ py::handle engine_module() {
 py::bytes function_of(const Work& work) {
     static std::shared_ptr<const std::string> last;
     static PyObject* bytes = nullptr;
-    if (last != work.function) {
+    if (last != work.function && (last == nullptr || *last != *work.function)) {
         last = work.function;
         Py_XSETREF(bytes, py::bytes(*last).release().ptr());
     }

@@ -85,6 +85,51 @@ class TestCode(ViewsTest):
 
         self.assertEqual(self.one.apply_async(bar).get(10), "foo")
 
+    def test_change_between_calls(self):
+        def f():
+            return "before"
+
+        def another(x="default", *, y="keyword"):
+            return x, y
+
+        call = self.one.apply_sync
+        self.assertEqual([call(f), call(f)], ["before", "before"])
+        f.__code__ = another.__code__
+        f.__defaults__ = another.__defaults__
+        f.__kwdefaults__ = another.__kwdefaults__
+        self.assertEqual(call(f), ("default", "keyword"))
+        f.__defaults__ = ("changed",)
+        self.assertEqual(call(f), ("changed", "keyword"))
+
+    def test_name_that_changes_between_calls(self):
+        def f():
+            raise ValueError("somewhere")
+
+        def where():
+            with self.assertRaises(ipp.RemoteError) as caught:
+                self.one.apply_sync(f)
+            return str(caught.exception.traceback)
+
+        self.assertIn("in f", where())
+        f.__code__ = f.__code__.replace(co_name="other", co_qualname="other")
+        self.assertIn("in other", where())
+
+    def test_mutable_default_is_fresh_in_each_call(self):
+        def appended(seen=[]):  # noqa: B006
+            seen.append(1)
+            return seen
+
+        call = self.one.apply_sync
+        self.assertEqual([call(appended), call(appended)], [[1], [1]])
+
+    def test_same_code_with_other_globals(self):
+        source = "def f(): return name"
+        self.one.execute("name = 'engine'", block=True)
+        names = {"name": "client", "__name__": "__main__"}
+        exec(source, names)
+        call = self.one.apply_sync
+        self.assertEqual([call(names["f"]), call(names["f"])], ["engine", "engine"])
+
     def test_annotations_and_name(self):
         def f(a: int) -> str:
             """Say what it is."""
