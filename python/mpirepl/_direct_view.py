@@ -44,11 +44,18 @@ class DirectView(View):
             ranks, sent, [argument], [buffers], self._submission(method, code), stops
         )
         fname = fname or name_of(function)
-        if self.block if block is None else block:
-            self._note(ids)
-            return self.client._await(ids, fname, single)
+        if self._blocks(block):
+            return self._awaited(ids, fname, single)
         result = AsyncResult(self.client, ids, fname, single=single, owner=True)
         return self._finish(result, False)
+
+    def _blocks(self, block: bool | None) -> bool:
+        return self.block if block is None else block
+
+    def _awaited(self, ids: range, fname: str, single: bool = False) -> object:
+        """Wait for tasks of a blocking call; return what they have come to."""
+        self._note(ids)
+        return self.client._await(ids, fname, single)
 
     def _engines(self, targets: object = None) -> list[int]:
         """Return the ranks of the engines, at least one."""
@@ -92,7 +99,7 @@ class DirectView(View):
             code=code,
             stops=True,
         )
-        if self.block if block is None else block:
+        if self._blocks(block):
             result.get()
         return result
 
@@ -156,7 +163,7 @@ class DirectView(View):
     def clear(self, targets: object = None, block: bool | None = None) -> AsyncResult:
         """Remove the names that cells and tasks have defined."""
         result = self._names_call(_engine.clear, (), "clear", False, targets)
-        if self.block if block is None else block:
+        if self._blocks(block):
             result.get()
         return result
 
@@ -184,8 +191,9 @@ class DirectView(View):
             [buffers for _, buffers in packed],
             self._submission("apply"),
         )
-        result = AsyncResult(self.client, ids, "scatter", owner=True)
-        return self._finish(result, block)
+        if self._blocks(block):
+            return self._awaited(ids, "scatter")
+        return self._finish(AsyncResult(self.client, ids, "scatter", owner=True), False)
 
     def gather(
         self,
@@ -201,8 +209,10 @@ class DirectView(View):
             ranks, function, [argument], [buffers], self._submission("apply"), gathered=True
         )
         join = _partition.by_name(dist).joined
+        if self._blocks(block):
+            return join(self._awaited(ids, "gather"))
         result = AsyncGatherResult(self.client, ids, join, fname="gather", owner=True)
-        return self._finish(result, block)
+        return self._finish(result, False)
 
     def map(
         self,

@@ -122,7 +122,7 @@ def dumps(value: object, what: str = "the value") -> tuple[bytes, list]:
         return _dumps_known(value)
     buffers: list = []
     try:
-        pickled = _pickled(value, buffers)
+        pickled = _pickled_array(value, buffers) or _pickled(value, buffers)
     except Exception as error:
         _explain(error, value, what)
     if len(pickled) >= LARGE:
@@ -201,7 +201,9 @@ def copied(buffers: list) -> list:
     return [bytearray(buffer) for buffer in buffers]
 
 
-def _pickled(value: object, buffers: list) -> bytes:
+def _aside(buffers: list) -> Callable[[pickle.PickleBuffer], bool]:
+    """Return what a pickler asks about memory: large memory goes to `buffers`."""
+
     def aside(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
         if raw.nbytes < LARGE:
@@ -209,6 +211,19 @@ def _pickled(value: object, buffers: list) -> bytes:
         buffers.append(raw)
         return False
 
+    return aside
+
+
+def _pickled_array(value: object, buffers: list) -> bytes | None:
+    """Pickle a NumPy array of numbers, with less ado than what may hold functions."""
+    dtype = getattr(value, "dtype", None) if type(value).__module__ == "numpy" else None
+    if dtype is None or dtype.hasobject:
+        return None
+    return pickle.dumps(value, 5, buffer_callback=_aside(buffers))
+
+
+def _pickled(value: object, buffers: list) -> bytes:
+    aside = _aside(buffers)
     file = io.BytesIO()
     if _mode == "cloudpickle":
         _module("cloudpickle").Pickler(file, 5, buffer_callback=aside).dump(value)

@@ -10,11 +10,11 @@ namespace mpirepl {
 namespace {
 
 constexpr int none = -1;
-constexpr std::uint32_t tags = 32768;            // the least that the standard promises
-constexpr std::uint64_t whole_piece = 1U << 30;  // what fits an int
+constexpr std::uint32_t tags = 32768;  // the least that the standard promises
 constexpr std::uint64_t passed_piece = 1U << 20;
-constexpr std::size_t window = 8;  // pieces under way at a time
-constexpr int star = 8;            // so many engines get their memory from rank 0 itself
+constexpr std::uint64_t large_piece = 16 * passed_piece;  // of what is not, or takes long anyway
+constexpr std::size_t window = 8;                         // pieces under way at a time
+constexpr int star = 8;  // so many engines get their memory from rank 0 itself
 constexpr int arity = 2;
 
 bool test(MPI_Request& request) {
@@ -25,6 +25,8 @@ bool test(MPI_Request& request) {
 }
 
 }  // namespace
+
+Transfers::Transfers(MPI_Comm comm) : comm_(comm) { PMPI_Comm_rank(comm, &rank_); }
 
 void Transfers::send(const std::vector<int>& destinations, std::uint32_t number,
                      std::vector<Blob> blobs, Done done) {
@@ -45,11 +47,14 @@ void Transfers::receive(int source, const std::vector<int>& children, std::uint3
 }
 
 void Transfers::start(Transfer&& transfer) {
-    // Both ends cut it alike: who receives cannot know whether the sender passes it on.
+    // Both ends cut it alike: who receives cannot know whether the sender passes it on. But what
+    // has come to rank 0 stays there.
+    const bool stays =
+        transfer.source == none ? transfer.destinations == std::vector{0} : rank_ == 0;
     for (const Blob& blob : transfer.blobs)
         for (std::uint64_t begin = 0; begin < blob.size;) {
-            std::uint64_t most = blob.size > 64 * passed_piece ? 16 * passed_piece : passed_piece;
-            std::uint64_t size = std::min({blob.size - begin, most, whole_piece});
+            const bool large = stays || blob.size > 64 * passed_piece;
+            std::uint64_t size = std::min(blob.size - begin, large ? large_piece : passed_piece);
             transfer.pieces.push_back(
                 {.data = blob.data.get() + begin, .size = static_cast<int>(size)});
             begin += size;

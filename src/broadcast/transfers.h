@@ -21,7 +21,7 @@ class Transfers {
   public:
     using Done = std::function<void()>;
 
-    explicit Transfers(MPI_Comm comm) : comm_(comm) {}
+    explicit Transfers(MPI_Comm comm);
     Transfers(const Transfers&) = delete;
     Transfers& operator=(const Transfers&) = delete;
 
@@ -61,6 +61,7 @@ class Transfers {
     void pass_on(Transfer& transfer, Piece& piece);
 
     MPI_Comm comm_;
+    int rank_ = 0;
     std::list<Transfer> going_;
 };
 
