@@ -13,6 +13,7 @@ import _mpirepl_tasks  # memory that arrives is of its class
 
 import __main__
 from mpirepl import _run, serialize
+from mpirepl._functions import MOST
 from mpirepl.error import UnmetDependency
 
 # What the first byte of a task's function says about the rest and about the argument:
@@ -25,7 +26,6 @@ OK, ERROR, _, UNMET = range(4)  # TaskEnd::Status in base/task.h
 
 _NONE = (OK, pickle.dumps(None, 5), [])
 _calls: dict[bytes, types.FunctionType] = {}  # what has no state, by how it has come
-_MOST = 1000  # of these
 _own: types.ModuleType | None = None
 _local = _mpirepl.rank == 0
 interrupted = False  # a task has ended with KeyboardInterrupt
@@ -111,7 +111,7 @@ def _loaded(function: bytes) -> Callable:
         return _shell.displaying(call)
     here = getattr(call, "__globals__", None) is serialize.namespace()
     if here and type(call) is types.FunctionType and serialize.is_stateless(call):
-        if len(_calls) >= _MOST:
+        if len(_calls) >= MOST:
             _calls.clear()
         _calls[function] = call
     return call

@@ -5,45 +5,28 @@ and functions inside functions travel as code; their globals are those of where 
 """
 
 import io
-import marshal
 import pickle
-import sys
-import threading
 import types
 from collections.abc import Callable
 from itertools import chain
 
-import __main__
+from mpirepl._functions import (
+    MOST,
+    arriving_in,
+    contents,
+    is_stateless,
+    namespace,
+    reduced_class,
+    reduced_function,
+)
 
 LARGE = 1 << 16  # bytes; what is larger crosses beside the pickle
 
 _NO_BUFFERS: list = []  # nobody changes it
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None), complex))
 
-_arriving = threading.local()  # .namespace: where functions that arrive find their globals
-_codes: dict[bytes, types.CodeType] = {}
 _sent: dict[int, tuple] = {}  # functions without state, by the id of their code: see _dumps_known
-_MOST = 1000  # of what is kept of functions
 _mode = "code"  # how functions travel
-
-
-def namespace() -> dict:
-    """Return the globals of functions that arrive in this thread."""
-    return getattr(_arriving, "namespace", None) or vars(__main__)
-
-
-class arriving_in:
-    """Context in which functions that arrive find their globals in a namespace."""
-
-    def __init__(self, names: dict):
-        self.names = names
-
-    def __enter__(self):
-        self.before = getattr(_arriving, "namespace", None)
-        _arriving.namespace = self.names
-
-    def __exit__(self, *_: object):
-        _arriving.namespace = self.before
 
 
 class Reference:
@@ -160,26 +143,14 @@ def _dumps_known(function: types.FunctionType) -> tuple[bytes, list]:
     found = _sent.get(id(code))
     if found is not None and found[0] is code and found[1] == names:
         return found[2]
-    made = _reduced_function(function)
+    made = reduced_function(function)
     if made is NotImplemented:
         return _dumps_plain(function)
-    if len(_sent) >= _MOST:
+    if len(_sent) >= MOST:
         _sent.clear()
     pickled = _dumps_plain(_Reduced(made))
     _sent[id(code)] = code, names, pickled
     return pickled
-
-
-def is_stateless(function: types.FunctionType) -> bool:
-    """Tell whether nothing belongs to a function but its code and its names."""
-    return (
-        function.__closure__ is None
-        and function.__defaults__ is None
-        and function.__kwdefaults__ is None
-        and not function.__dict__
-        and not function.__annotations__
-        and function.__doc__ == _doc(function)
-    )
 
 
 def loads(pickled: bytes, buffers: list) -> object:
@@ -238,9 +209,9 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, value: object) -> object:
         kind = type(value)
         if kind is types.FunctionType:
-            return _reduced_function(value)
+            return reduced_function(value)
         if isinstance(value, type) and value.__module__ in ("__main__", "__mp_main__"):
-            return _reduced_class(value)
+            return reduced_class(value)
         if kind is memoryview:
             return _memoryview, (pickle.PickleBuffer(value), value.format, value.shape)
         if kind is types.ModuleType:
@@ -263,122 +234,6 @@ def _memoryview(buffer: object, form: str, shape: tuple) -> memoryview:
     if view.format != "B":
         view = view.cast("B")
     return view if (form, shape) == ("B", view.shape) else view.cast(form, shape)
-
-
-def _is_importable(value: object) -> bool:
-    module = getattr(value, "__module__", None)
-    if module is None or module.startswith("__"):
-        return False
-    found = sys.modules.get(module)
-    for name in value.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is value
-
-
-def _reduced_function(function: types.FunctionType) -> object:
-    if _is_importable(function):
-        return NotImplemented
-    made = (
-        marshal.dumps(function.__code__),
-        function.__name__,
-        function.__qualname__,
-        function.__module__ or "__main__",
-        len(function.__closure__ or ()),
-    )
-    state = {}
-    if function.__closure__:
-        state["cells"] = [_contents(cell) for cell in function.__closure__]
-    for name in ("__defaults__", "__kwdefaults__", "__dict__", "__doc__", "__annotations__"):
-        if (part := getattr(function, name)) and not (name == "__doc__" and part == _doc(function)):
-            state[name] = part
-    if not state:
-        return _function, made
-    return _function, made, state, None, None, _complete_function
-
-
-def _doc(function: types.FunctionType) -> str | None:
-    constants = function.__code__.co_consts
-    return constants[0] if constants and isinstance(constants[0], str) else None
-
-
-class _Empty:
-    """Stands for a cell without contents."""
-
-
-def _contents(cell: types.CellType) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return _Empty
-
-
-def _function(code: bytes, name: str, qualname: str, module: str, cells: int) -> Callable:
-    loaded = _codes.get(code)
-    if loaded is None:
-        if len(_codes) >= _MOST:
-            _codes.clear()
-        loaded = _codes[code] = marshal.loads(code)
-    names = namespace()
-    if not module.startswith("__"):
-        try:
-            __import__(module)
-            names = vars(sys.modules[module])
-        except ImportError:
-            pass
-    closure = tuple(types.CellType() for _ in range(cells)) or None
-    function = types.FunctionType(loaded, names, name, None, closure)
-    function.__qualname__ = qualname
-    function.__module__ = module
-    return function
-
-
-def _complete_function(function: types.FunctionType, state: dict) -> None:
-    for cell, value in zip(function.__closure__ or (), state.pop("cells", ()), strict=False):
-        if value is not _Empty:
-            cell.cell_contents = value
-    function.__dict__.update(state.pop("__dict__", {}))
-    for name, value in state.items():
-        setattr(function, name, value)
-
-
-_NOT_COPIED = frozenset(("__dict__", "__weakref__", "__module__", "__qualname__"))
-
-
-def _reduced_class(value: type) -> object:
-    if isinstance(vars(__main__).get("__spec__"), str) or not _can_be_made_anew(value):
-        return NotImplemented
-    slots = value.__dict__.get("__slots__")
-    names = {
-        name: part
-        for name, part in vars(value).items()
-        if name not in _NOT_COPIED and not isinstance(part, types.MemberDescriptorType)
-    }
-    made = (type(value), value.__name__, value.__qualname__, value.__bases__, slots)
-    return _class, made, names, None, None, _complete_class
-
-
-def _can_be_made_anew(value: type) -> bool:
-    # Enums and the like have metaclasses that do more than that.
-    return type(value) is type
-
-
-def _class(kind: type, name: str, qualname: str, bases: tuple, slots: object) -> type:
-    found = namespace().get(name)
-    if isinstance(found, type) and found.__qualname__ == qualname:
-        return found
-    names = {"__module__": "__main__", "__qualname__": qualname, "_mpirepl_new": True}
-    if slots is not None:
-        names["__slots__"] = slots
-    return kind(name, bases, names)
-
-
-def _complete_class(value: type, names: dict) -> None:
-    if "_mpirepl_new" not in vars(value):
-        return
-    del value._mpirepl_new
-    for name, part in names.items():
-        if name != "__slots__":
-            setattr(value, name, part)
 
 
 def _explain(error: Exception, value: object, what: str) -> None:
@@ -410,7 +265,7 @@ def _parts(value: object, path: str) -> list[tuple[str, object]]:
     if isinstance(value, types.FunctionType):
         names = value.__code__.co_freevars
         cells = [
-            (f"{name} in the closure of {path}", _contents(cell))
+            (f"{name} in the closure of {path}", contents(cell))
             for name, cell in zip(names, value.__closure__ or (), strict=False)
         ]
         defaults = enumerate(value.__defaults__ or ())
