@@ -2,6 +2,7 @@
 
 import _ast
 import marshal
+from collections.abc import Callable
 from types import CodeType
 
 import _mpirepl
@@ -13,27 +14,69 @@ _COMPOUND = frozenset(b"async class def for if match try while with".split())
 ERRORS = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
 
 
-def cell(source: bytes, name: str, flags: int, echo: bool) -> list[CodeType]:
-    """Compile a cell, with `echo` the last expression apart so that its value is displayed.
+def cell(
+    source: bytes,
+    name: str,
+    flags: int,
+    shows: str = "last_expr",
+    change: Callable[[_ast.Module], _ast.Module] | None = None,
+) -> list[CodeType]:
+    """Compile a cell, with the statements apart whose values are displayed.
+
+    Parameters
+    ----------
+    source, name, flags
+        As of compile().
+    shows
+        Which statements these are: IPython's ``ast_node_interactivity``.
+    change
+        What changes the tree first.
 
     Raises
     ------
     SyntaxError or another of ERRORS
     """
     flags |= TOP_LEVEL_AWAIT
-    if echo and _is_simple(source):
+    if shows == "last_expr" and change is None and _is_simple(source):
         return [compile(source, name, "single", flags, True)]
     tree = compile(source, name, "exec", flags | _ast.PyCF_ONLY_AST, True)
+    if change is not None:
+        tree = change(tree)
+    shown = _shown(tree.body, shows)
+    if shown and _ends_in_semicolon(source, tree.body[-1]):
+        shown = []
     codes = []
-    last = tree.body[-1] if tree.body else None
-    shows = echo and isinstance(last, _ast.Expr) and not _ends_in_semicolon(source, last)
-    if shows:
-        tree.body.pop()
-    if tree.body or not shows:
+    tree.body = tree.body[: len(tree.body) - len(shown)]
+    if tree.body or not shown:
         codes.append(compile(tree, name, "exec", flags, True))
-    if shows:
-        codes.append(compile(_ast.Interactive([last]), name, "single", flags, True))
+    for statement in shown:
+        codes.append(compile(_ast.Interactive([statement]), name, "single", flags, True))
     return codes
+
+
+def _shown(body: list[_ast.stmt], shows: str) -> list[_ast.stmt]:
+    """Return those statements, the last ones, that display values; add one that shows a name."""
+    if not body or shows == "none":
+        return []
+    if shows == "all":
+        return body
+    last = body[-1]
+    if shows == "last_expr_or_assign" and (target := _target(last)) is not None:
+        place = {part: getattr(last, part) for part in last._attributes}
+        body.append(_ast.Expr(_ast.Name(target.id, _ast.Load(), **place), **place))
+        return body[-1:]
+    return body[-1:] if shows == "last" or isinstance(last, _ast.Expr) else []
+
+
+def _target(statement: _ast.stmt) -> _ast.Name | None:
+    """Return the one name to which a statement assigns."""
+    if isinstance(statement, _ast.Assign):
+        target = statement.targets[0] if len(statement.targets) == 1 else None
+    elif isinstance(statement, (_ast.AugAssign, _ast.AnnAssign)):
+        target = statement.target
+    else:
+        return None
+    return target if isinstance(target, _ast.Name) else None
 
 
 def program(source: bytes, name: str, targets: str) -> bytes | None:

@@ -29,7 +29,7 @@ def execute(code: str, silent: bool) -> dict:
     hook, sys.displayhook = sys.displayhook, shown.append
     names = serialize.namespace()
     try:
-        for part in _compile.cell(source, name, 0, not silent):
+        for part in _compile.cell(source, name, 0, "none" if silent else "last_expr"):
             _run.execute(part, names)
     finally:
         sys.displayhook = hook

@@ -188,6 +188,16 @@ class FrontEnd:
         return self.shell.magics_manager.magics["line"].keys() - self._stubs["line"]
 
     @property
+    def interactivity(self) -> str:
+        """Which statements of a cell show their values."""
+        return self.shell.ast_node_interactivity
+
+    @property
+    def change(self) -> Callable | None:
+        """What changes the tree of a cell, if the user has asked for that."""
+        return self.shell.transform_ast if self.shell.ast_transformers else None
+
+    @property
     def cell_magics(self) -> set[str]:
         """The cell magics that IPython has."""
         return self.shell.magics_manager.magics["cell"].keys() - self._stubs["cell"]

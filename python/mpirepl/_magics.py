@@ -71,7 +71,7 @@ def _expanded(command: str) -> str:
 def _do_time(code: str) -> None:
     name = "<time>"
     source = code.encode() + b"\n"
-    codes = _compile.cell(source, name, 0, True)
+    codes = _compile.cell(source, name, 0)
     _run.remember_source(name, source)
     begin = time.perf_counter()
     try:

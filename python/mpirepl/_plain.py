@@ -24,6 +24,7 @@ class FrontEnd:
     name = ""
     editor = _terminal.READLINE
     magics = cell_magics = frozenset()  # of its own
+    interactivity, change = "last_expr", None  # see _compile.cell
     hidden = False  # the cell that has been read is none of the user's
 
     def __init__(self, session: object):

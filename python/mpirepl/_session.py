@@ -162,8 +162,7 @@ class Session(SessionMagics):
             if self.front is not None:
                 self.front.took(self.number, entry.text)
         try:
-            echo = not (first and _compile.is_docstring(plan.source))
-            codes = _compile.cell(plan.source, name, self.flags, echo)
+            codes = _compile.cell(plan.source, name, self.flags, *self._shows(plan.source, first))
         except _compile.ERRORS as error:
             entry.failed = True
             _compile.show_error(error, text, name, plan.targets)
@@ -173,6 +172,12 @@ class Session(SessionMagics):
         code = marshal.dumps(codes)
         flags = (self.fold, plan.timed, self.guard, self.grace, bool(plan.profile))
         return (RUN, self.number, plan.targets, *flags, name, code, text)
+
+    def _shows(self, source: bytes, first: bool) -> tuple:
+        """Return which statements show their values, and what changes the tree before."""
+        if self.front is not None:
+            return self.front.interactivity, self.front.change
+        return ("none" if first and _compile.is_docstring(source) else "last_expr",)
 
     def _name_of_hidden(self, text: bytes) -> str:
         """Return a name of its own for a cell of the start; tracebacks leave out what is ours."""

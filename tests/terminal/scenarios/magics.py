@@ -242,6 +242,23 @@ def shell_command_with_a_value(t: Terminal):
 
 
 @scenario(IPYTHON, command="")
+def which_values_the_user_wants_to_see(scene: Scene):
+    """IPython's ast_node_interactivity of the configuration holds, and %config changes it."""
+    scene.configure("c.InteractiveShell.ast_node_interactivity = 'all'\n")
+    t = scene.session(2)
+    t.until(lambda: "In [1]:" in t.text(), "a prompt")
+    lines = t.cell("'one'; 2; c = 3; 'four'")
+    values = [line.split(": ")[1] for line in lines.splitlines() if line.startswith("Out[1:1]")]
+    expect(values == ["'one'", "2", "'four'"], lines)
+    expect(t.cell("'one'; 2;") == "", "values that a semicolon hides")
+    t.magic("%config InteractiveShell.ast_node_interactivity = 'last_expr_or_assign'")
+    expect("Out[1:3]: 'a;b'" in t.cell("'none'; text = 'a;b'"), "no value of an assignment")
+    expect(t.cell("text = 'quiet';") == "", "a value that a semicolon hides")
+    t.run("exit")
+    t.ends()
+
+
+@scenario(IPYTHON, command="")
 def configuration_of_the_user(scene: Scene):
     """Editing mode and aliases of the user's ipython_config.py hold, the latter on all ranks."""
     scene.configure(
