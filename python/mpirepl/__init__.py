@@ -30,17 +30,23 @@ __all__ = [
     "Cluster",
     "CompositeError",
     "DeadlockError",
+    "EngineError",
     "Dependency",
     "DirectView",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
+    "ImpossibleDependency",
     "LoadBalancedView",
     "MismatchError",
+    "NoEnginesRegistered",
     "ParallelFunction",
     "Reference",
     "RemoteError",
     "RemoteFunction",
+    "TaskAborted",
+    "TaskTimeout",
     "TimeoutError",
+    "UnmetDependency",
     "ViewExecutor",
     "datapub",
     "depend",
@@ -68,15 +74,23 @@ _PLACES = {name: name for name in _MODULES} | {
         "_cluster": "Cluster",
         "client": "Client",
         "dependency": "Dependency depend dependent interactive require",
-        "error": "AlreadyDisplayedError CompositeError RemoteError",
+        "error": "AlreadyDisplayedError CompositeError EngineError ImpossibleDependency "
+        "NoEnginesRegistered RemoteError TaskAborted TaskTimeout UnmetDependency",
         "executor": "ViewExecutor",
         "joblib": "register_joblib_backend",
         "remotefunction": "ParallelFunction RemoteFunction parallel remote",
-        "serialize": "Reference",
+        "serialize": "Reference can uncan use_cloudpickle use_dill use_pickle",
         "view": "BroadcastView DirectView LoadBalancedView",
     }.items()
     for name in names.split()
 }
+
+
+__version__ = version
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})
 
 
 def __getattr__(name: str) -> object:
@@ -99,8 +113,8 @@ def _magic(name: str, argument: str) -> object:
     return _magics.run(name, argument)
 
 
-def _px_cell(options: str, code: str) -> object:
+def _px_cell(options: str, code: str, suffix: str = "") -> object:
     """Run a cell of %%px as tasks of a view, on rank 0; cells are rewritten to call it."""
     from mpirepl import _px
 
-    return _px.of_session().run_cell(options, code, _px.run_here)
+    return _px.of_session(suffix).run_cell(options, code, _px.run_here)

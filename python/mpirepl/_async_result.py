@@ -72,7 +72,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
     def __repr__(self) -> str:
         state = "pending"
         if self.done():
-            failed = any(isinstance(o, Exception) for o in self._outcomes)
+            failed = any(error.is_failure(o) for o in self._outcomes)
             state = "failed" if failed else "finished"
         return f"<{type(self).__name__}({self._fname}): {state}>"
 
@@ -149,7 +149,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
             finally:
                 self._decoding = False
             self._client._fetched(self._ids, self.owner)
-        failed = [o for o in self._outcomes if isinstance(o, Exception)]
+        failed = [o for o in self._outcomes if error.is_failure(o)]
         if failed and not self._return_exceptions:
             super().set_exception(self._as_one(failed))
         else:
@@ -199,7 +199,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         """
         if return_when == FIRST_EXCEPTION:
             self.wait(timeout, FIRST_EXCEPTION)
-            failed = [o for i, o in self._ended() if isinstance(o, Exception)]
+            failed = [o for i, o in self._ended() if error.is_failure(o)]
             if failed and not return_exceptions:
                 raise self._as_one(failed)
         if not self.wait(timeout):
@@ -207,7 +207,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         if return_exceptions is None:
             return_exceptions = self._return_exceptions
         if not return_exceptions:
-            failed = [o for o in self._outcomes if isinstance(o, Exception)]
+            failed = [o for o in self._outcomes if error.is_failure(o)]
             if failed:
                 raise self._as_one(failed)
         if self._single and len(self._ids) == 1:
@@ -231,7 +231,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         """Return what the tasks have raised, or None."""
         if not self.wait(timeout):
             raise error.TimeoutError("Result not ready.")
-        failed = [o for o in self._outcomes if isinstance(o, Exception)]
+        failed = [o for o in self._outcomes if error.is_failure(o)]
         return self._as_one(failed) if failed else None
 
     def _must_be_done(self) -> None:
@@ -242,7 +242,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         """Tell whether no task has raised anything; they must have ended."""
         if not self.done():
             raise RuntimeError("Cannot check successful() if not done.")
-        return not any(isinstance(o, Exception) for o in self._outcomes)
+        return not any(error.is_failure(o) for o in self._outcomes)
 
     @property
     def result_dict(self) -> dict[int, object]:
@@ -262,10 +262,10 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         ValueError
             An engine has run several of the tasks.
         """
-        results = self.get(timeout)
-        engines = self["engine_id"]
+        self.get(timeout)
+        engines, results = self["engine_id"], self._outcomes
         if not isinstance(engines, list):
-            engines, results = [engines], [results]
+            engines = [engines]
         if len(set(engines)) < len(engines):
             raise ValueError("Cannot build dict: an engine has run several of the tasks")
         return dict(zip(engines, results, strict=True))
@@ -281,8 +281,8 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         if self._outcomes is None:
             _tasks.wait([self._ids[index]], -1.0, False)
         outcome = self._outcome_of(index)
-        if isinstance(outcome, Exception) and not self._return_exceptions:
-            raise outcome
+        if error.is_failure(outcome) and not self._return_exceptions:
+            raise self._as_one([outcome])
         return outcome
 
     def __getitem__(self, key: object) -> object:

@@ -70,7 +70,7 @@ class LoadBalancedView(View):
         client = self.client
         client._must_be_open()
         client._share_path()
-        submission = self._submission("apply")
+        submission = self._submission("apply", label=flags.get("label"))
         values = {name: flags.get(name, getattr(self, name)) for name in ("after", "follow")}
         submission.after = names_in(values["after"])
         submission.follow = names_in(values["follow"])
@@ -106,7 +106,7 @@ class LoadBalancedView(View):
         *sequences: Iterable,
         block: bool | None = None,
         track: bool | None = None,
-        chunksize: int = 1,
+        chunksize: int | None = 1,
         ordered: bool = True,
         return_exceptions: bool = False,
         **flags: object,
@@ -114,6 +114,10 @@ class LoadBalancedView(View):
         """Map a function over sequences, `chunksize` items a task."""
         if not sequences:
             raise TypeError("map() needs at least one sequence")
+        for name in flags:
+            if name not in ("targets", "after", "follow", "retries", "timeout", "label"):
+                raise TypeError(f"map() got an unexpected keyword argument {name!r}")
+        chunksize = chunksize or 1
         items = list(zip(*sequences, strict=False))
         name = name_of(f)
         code, beside = serialize.dumps(f, name)

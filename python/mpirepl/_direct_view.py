@@ -38,11 +38,11 @@ class DirectView(View):
         method: str = "apply",
         code: str | None = None,
         stops: bool = False,
+        label: str | None = None,
     ) -> object:
         sent, argument, buffers = packed(function, args, kwargs)
-        ids = self.client._submit(
-            ranks, sent, [argument], [buffers], self._submission(method, code), stops
-        )
+        submission = self._submission(method, code, label)
+        ids = self.client._submit(ranks, sent, [argument], [buffers], submission, stops)
         fname = fname or name_of(function)
         if self._blocks(block):
             return self._awaited(ids, fname, single)
@@ -81,7 +81,12 @@ class DirectView(View):
     # Code
 
     def execute(
-        self, code: str, silent: bool = True, targets: object = None, block: bool | None = None
+        self,
+        code: str,
+        silent: bool = True,
+        targets: object = None,
+        block: bool | None = None,
+        label: str | None = None,
     ) -> AsyncResult:
         """Run code on the engines."""
         from mpirepl import _execute
@@ -98,16 +103,23 @@ class DirectView(View):
             method="execute",
             code=code,
             stops=True,
+            label=label,
         )
         if self._blocks(block):
             result.get()
         return result
 
-    def run(self, filename: str, targets: object = None, block: bool | None = None) -> AsyncResult:
+    def run(
+        self,
+        filename: str,
+        targets: object = None,
+        block: bool | None = None,
+        label: str | None = None,
+    ) -> AsyncResult:
         """Run a file of rank 0 on the engines."""
         with open(filename) as file:
             code = file.read()
-        return self.execute(code + "\n", targets=targets, block=block)
+        return self.execute(code + "\n", targets=targets, block=block, label=label)
 
     # Names
 
@@ -192,7 +204,8 @@ class DirectView(View):
             self._submission("apply"),
         )
         if self._blocks(block):
-            return self._awaited(ids, "scatter")
+            self._awaited(ids, "scatter")
+            return None
         return self._finish(AsyncResult(self.client, ids, "scatter", owner=True), False)
 
     def gather(
@@ -221,11 +234,12 @@ class DirectView(View):
         block: bool | None = None,
         track: bool = False,
         return_exceptions: bool = False,
+        label: str | None = None,
     ) -> object:
         """Map a function over sequences, a part on each engine."""
         ranks = self._engines()
         sequences = tuple(_partition.as_sequence(s) for s in sequences)
-        length = _partition.common_length(sequences, "map")
+        length = _partition.shortest(sequences, "map")
         partition = _partition.by_name("b")
         bounds = [
             (begin, end) for begin, end in partition.bounds(length, len(ranks)) if end > begin
@@ -234,7 +248,7 @@ class DirectView(View):
             list(zip(*(s[begin:end] for s in sequences), strict=True)) for begin, end in bounds
         ]
         return self._map_chunks(
-            f, chunks, ranks[: len(chunks)], block, return_exceptions=return_exceptions
+            f, chunks, ranks[: len(chunks)], block, label, return_exceptions=return_exceptions
         )
 
     def _map_chunks(
@@ -243,6 +257,7 @@ class DirectView(View):
         chunks: list[list],
         ranks: list[int],
         block: bool | None,
+        label: str | None,
         **options: object,
     ) -> object:
         """Run a function on the items of each chunk, on an engine for each."""
@@ -261,7 +276,7 @@ class DirectView(View):
                 function,
                 [argument for argument, _ in packed],
                 [beside for _, beside in packed],
-                self._submission("apply"),
+                self._submission("apply", label=label),
             )
         lengths = [len(chunk) for chunk in chunks]
         result = AsyncMapResult(self.client, ids, lengths, name, owner=True, **options)
@@ -285,12 +300,12 @@ class DirectView(View):
             here = sys._getframe(1).f_globals.get("__name__", "")
             if level == 0 and not here.startswith(("importlib", "mpirepl")):
                 key = (name, tuple(fromlist or ()))
+                module = original(name, names, locals_, fromlist, level) if local else None
                 if key not in wanted and not _is_nested(sys._getframe(1)):
                     wanted.append(key)
                     if not quiet:
                         print(f"{_said(name, fromlist)} on engine(s)")
-                if not local:
-                    return ModuleType(name)
+                return module if local else ModuleType(name)
             return original(name, names, locals_, fromlist, level)
 
         depth = sys._getframe(2)
@@ -310,10 +325,13 @@ class DirectView(View):
 
     def activate(self, suffix: str = "") -> None:
         """Make %px and its kind act on this view, with names that end in `suffix`."""
+        from mpirepl import _px
+
+        _px.activate(self, suffix)
         try:
             from mpirepl import magics
         except ImportError:
-            return  # without IPython there are no such magics
+            return  # without IPython there is no shell that could have them, too
         magics.activate(self, suffix)
 
 

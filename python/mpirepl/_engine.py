@@ -12,8 +12,7 @@ import _mpirepl
 import _mpirepl_tasks  # memory that arrives is of its class
 
 import __main__
-from mpirepl import _run, serialize
-from mpirepl._functions import MOST
+from mpirepl import _functions, _run, serialize
 from mpirepl.error import UnmetDependency
 
 # What the first byte of a task's function says about the rest and about the argument:
@@ -102,16 +101,19 @@ def _call(function: bytes, argument: bytes, buffers: list) -> object:
 
 
 def _loaded(function: bytes) -> Callable:
-    """Return what a task is to call; what has no state is kept for the next one."""
+    """Return what a task is to call.
+
+    What has arrived as code and has no state is kept for the next task; a Reference is not.
+    """
+    _functions.newest = None
     call = pickle.loads(memoryview(function)[1:])
     code = getattr(call, "__code__", None)
     if _displays(code):
         from mpirepl import _shell
 
         return _shell.displaying(call)
-    here = getattr(call, "__globals__", None) is serialize.namespace()
-    if here and type(call) is types.FunctionType and serialize.is_stateless(call):
-        if len(_calls) >= MOST:
+    if call is not None and call is _functions.newest and serialize.is_stateless(call):
+        if len(_calls) >= _functions.MOST:
             _calls.clear()
         _calls[function] = call
     return call
@@ -133,8 +135,6 @@ def failure(error: BaseException) -> tuple[int, bytes, list]:
         _run.flush()
     if isinstance(error, KeyboardInterrupt):
         interrupted = True
-    if isinstance(error, UnmetDependency):
-        return UNMET, b"", []
     try:
         text = _traceback(error)
     except Exception:
@@ -145,6 +145,8 @@ def failure(error: BaseException) -> tuple[int, bytes, list]:
         value = "<the message of this exception cannot be had>"
     name = type(error).__name__
     pickled = pickle.dumps((name, value, text, method), 5)
+    if isinstance(error, UnmetDependency):
+        return UNMET, pickled, []
     if len(pickled) >= serialize.LARGE:
         return ERROR, b"", [pickled]
     return ERROR, pickled, []

@@ -3,10 +3,14 @@
 Functions find their globals where they arrive.
 """
 
+import collections
+import functools
 import marshal
+import os
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable
 
 import __main__
@@ -15,6 +19,10 @@ MOST = 1000  # of what is kept of functions
 
 _arriving = threading.local()  # .namespace: where functions that arrive find their globals
 _codes: dict[bytes, types.CodeType] = {}
+_tokens: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
+_classes: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # by token and namespace
+_arrived: weakref.WeakSet[type] = weakref.WeakSet()  # classes that were made here for others
+newest: types.FunctionType | None = None  # what has arrived last
 
 
 def namespace() -> dict:
@@ -96,6 +104,7 @@ def contents(cell: types.CellType) -> object:
 
 
 def _function(code: bytes, name: str, qualname: str, module: str, cells: int) -> Callable:
+    global newest
     loaded = _codes.get(code)
     if loaded is None:
         if len(_codes) >= MOST:
@@ -112,6 +121,7 @@ def _function(code: bytes, name: str, qualname: str, module: str, cells: int) ->
     function = types.FunctionType(loaded, names, name, None, closure)
     function.__qualname__ = qualname
     function.__module__ = module
+    newest = function
     return function
 
 
@@ -124,6 +134,33 @@ def _complete_function(function: types.FunctionType, state: dict) -> None:
         setattr(function, name, value)
 
 
+def reduced_member(value: object, kind: type) -> object:
+    """Reduce what classes have and pickle does not know."""
+    if kind is property:
+        return property, (value.fget, value.fset, value.fdel, value.__doc__)
+    if kind in (staticmethod, classmethod):
+        return kind, (value.__func__,)
+    if kind is types.MappingProxyType:
+        return _read_only, (dict(value),)
+    if kind is functools.cached_property:
+        return kind, (value.func,)
+    name = _SENTINELS.get(kind.__qualname__) if kind.__module__ == "dataclasses" else None
+    if name is not None:
+        return getattr, (sys.modules["dataclasses"], name or value.name)
+    return NotImplemented
+
+
+def _read_only(names: dict) -> types.MappingProxyType:
+    return types.MappingProxyType(names)
+
+
+# What dataclasses compares by identity, by its class; it has the name that the object knows.
+_SENTINELS = {
+    "_FIELD_BASE": "",
+    "_MISSING_TYPE": "MISSING",
+    "_KW_ONLY_TYPE": "KW_ONLY",
+    "_HAS_DEFAULT_FACTORY_CLASS": "_HAS_DEFAULT_FACTORY",
+}
 _NOT_COPIED = frozenset(("__dict__", "__weakref__", "__module__", "__qualname__"))
 
 
@@ -136,8 +173,22 @@ def reduced_class(value: type) -> object:
         for name, part in vars(value).items()
         if name not in _NOT_COPIED and not isinstance(part, types.MemberDescriptorType)
     }
-    made = (type(value), value.__name__, value.__qualname__, value.__bases__, slots)
-    return _class, made, names, None, None, _complete_class
+    made = (_token_of(value), value.__name__, value.__qualname__)
+    if value.__bases__ == (tuple,) and hasattr(value, "_field_defaults"):
+        usual = vars(collections.namedtuple("Usual", value._fields))
+        names = {name: part for name, part in names.items() if name not in usual}
+        how = value._fields, list(value._field_defaults.values())
+        return _named_tuple, (*made, *how), names, None, None, _complete_class
+    return _class, (*made, value.__bases__, slots), names, None, None, _complete_class
+
+
+def _token_of(value: type) -> str:
+    """Return what tells a class from others of its name, in all processes."""
+    token = _tokens.get(value)
+    if token is None:
+        token = _tokens[value] = os.urandom(8).hex()
+        _classes[token, id(vars(__main__))] = value
+    return token
 
 
 def _can_be_made_anew(value: type) -> bool:
@@ -145,14 +196,39 @@ def _can_be_made_anew(value: type) -> bool:
     return type(value) is type
 
 
-def _class(kind: type, name: str, qualname: str, bases: tuple, slots: object) -> type:
-    found = namespace().get(name)
-    if isinstance(found, type) and found.__qualname__ == qualname:
+def _known(token: str, name: str, qualname: str) -> type | None:
+    """Return the class of that name if this process has defined one, else what has come before."""
+    here = namespace()
+    found = here.get(name)
+    if isinstance(found, type) and found.__qualname__ == qualname and found not in _arrived:
         return found
-    names = {"__module__": "__main__", "__qualname__": qualname, "_mpirepl_new": True}
+    return _classes.get((token, id(here)))
+
+
+def _class(token: str, name: str, qualname: str, bases: tuple, slots: object) -> type:
+    if known := _known(token, name, qualname):
+        return known
+    names = {"__module__": "__main__", "__qualname__": qualname}
     if slots is not None:
         names["__slots__"] = slots
-    return kind(name, bases, names)
+    return _new(token, type(name, bases, names))
+
+
+def _named_tuple(token: str, name: str, qualname: str, fields: tuple, defaults: list) -> type:
+    if known := _known(token, name, qualname):
+        return known
+    made = collections.namedtuple(name, fields, defaults=defaults, module="__main__")
+    made.__qualname__ = qualname
+    return _new(token, made)
+
+
+def _new(token: str, made: type) -> type:
+    """Note a class that has arrived; what belongs to it comes next."""
+    made._mpirepl_new = True
+    _tokens[made] = token
+    _classes[token, id(namespace())] = made
+    _arrived.add(made)
+    return made
 
 
 def _complete_class(value: type, names: dict) -> None:
@@ -162,3 +238,5 @@ def _complete_class(value: type, names: dict) -> None:
     for name, part in names.items():
         if name != "__slots__":
             setattr(value, name, part)
+        if isinstance(part, functools.cached_property):
+            part.__set_name__(value, name)

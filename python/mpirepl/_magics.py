@@ -25,7 +25,17 @@ def run(name: str, argument: str) -> object:
         return _shell(argument)
     if name == "!!":
         return _shell_lines(argument)
+    for kind in ("pxconfig", "pxresult"):
+        if name.startswith(kind):
+            return _about_px(kind, name.removeprefix(kind), argument)
     return globals()[f"_do_{name}"](argument)
+
+
+def _about_px(kind: str, suffix: str, argument: str) -> None:
+    from mpirepl import _px
+
+    px = _px.of_session(suffix)
+    (px.configure if kind == "pxconfig" else px.show_result)(argument)
 
 
 def _shell(command: str) -> None:
@@ -104,18 +114,6 @@ def _do_startup(file: str) -> None:
         _rank_shell.get().safe_execfile_ipy(file, raise_exceptions=True)
     else:
         _run_file(file, in_session=True, as_main=True)
-
-
-def _do_pxconfig(argument: str) -> None:
-    from mpirepl import _px
-
-    _px.of_session().configure(argument)
-
-
-def _do_pxresult(argument: str) -> None:
-    from mpirepl import _px
-
-    _px.of_session().show_result(argument)
 
 
 def _do_who(types_wanted: str) -> None:

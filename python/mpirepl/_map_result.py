@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import _mpirepl_tasks as _tasks
 
+from mpirepl import error
 from mpirepl._async_result import AsyncResult
 
 
@@ -45,13 +46,13 @@ class AsyncMapResult(AsyncResult):
             return list(outcomes)
         items = []
         for outcome, length in zip(outcomes, self._lengths, strict=True):
-            items += [outcome] * length if isinstance(outcome, Exception) else outcome
+            items += [outcome] * length if error.is_failure(outcome) else outcome
         return items
 
     def __iter__(self) -> Iterator:
         for i in range(len(self._ids)) if self._ordered else self._by_arrival():
             part = self._one(i)
-            if not self._lengths or isinstance(part, Exception):
+            if not self._lengths or error.is_failure(part):
                 yield part
             else:
                 yield from part
@@ -79,17 +80,13 @@ class AsyncGatherResult(AsyncMapResult):
         self._join = join
 
     def _reconstructed(self, outcomes: list) -> object:
-        if any(isinstance(o, Exception) for o in outcomes):
+        if any(error.is_failure(o) for o in outcomes):
             return list(outcomes)
         return self._join(outcomes)
 
     def __iter__(self) -> Iterator:
         for i in range(len(self._ids)):
-            part = self._one(i)
-            if isinstance(part, Exception):
-                yield part
-            else:
-                yield from part
+            yield self._one(i)
 
     def __len__(self) -> int:
         return len(self._ids)

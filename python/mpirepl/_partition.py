@@ -1,6 +1,7 @@
 """How sequences are cut into parts and joined again."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Sequence
 from itertools import chain, pairwise
 
 import _mpirepl_tasks
@@ -31,12 +32,11 @@ class Blocks:
             import numpy
 
             whole = _in_one_piece(parts)
-            return numpy.concatenate(parts) if whole is None else whole
-        if all(isinstance(part, Sequence) and not isinstance(part, str) for part in parts):
-            return list(chain.from_iterable(parts))
-        if any(not isinstance(part, Iterable) for part in parts):
-            return parts
-        return list(chain.from_iterable(parts))
+            if whole is not None:
+                return whole
+            masked = any(isinstance(part, numpy.ma.MaskedArray) for part in parts)
+            return (numpy.ma if masked else numpy).concatenate(parts)
+        return list(chain.from_iterable(parts)) if _are_lists(parts) else parts
 
 
 class RoundRobin(Blocks):
@@ -51,6 +51,8 @@ class RoundRobin(Blocks):
     @staticmethod
     def joined(parts: list) -> object:
         """Join what was cut."""
+        if not all(_is_array(part) for part in parts) and not _are_lists(parts):
+            return parts
         count = sum(len(part) for part in parts)
         if parts and all(_is_array(part) for part in parts):
             import numpy
@@ -77,10 +79,21 @@ def by_name(name: str) -> type[Blocks]:
 def as_sequence(items: object) -> object:
     """Return what can be cut: a list where something has no length or no slices."""
     if hasattr(items, "__len__") and hasattr(items, "__getitem__") and not isinstance(items, dict):
-        if type(items).__module__.startswith("pandas") and hasattr(items, "iloc"):
-            return items.iloc
-        return items
+        return _Rows(items) if hasattr(items, "iloc") else items
     return list(items)
+
+
+class _Rows:
+    """What pandas has, by its rows."""
+
+    def __init__(self, items: object):
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, key: object) -> object:
+        return self._items.iloc[key]
 
 
 def common_length(sequences: tuple, name: str) -> int:
@@ -91,12 +104,18 @@ def common_length(sequences: tuple, name: str) -> int:
     ValueError
         They differ.
     """
-    if not sequences:
-        raise TypeError(f"{name}() needs at least one sequence")
+    length = shortest(sequences, name)
     lengths = {len(sequence) for sequence in sequences}
     if len(lengths) > 1:
         raise ValueError(f"all sequences must have equal length, not {sorted(lengths)}")
-    return lengths.pop()
+    return length
+
+
+def shortest(sequences: tuple, name: str) -> int:
+    """Return the length of the shortest sequence."""
+    if not sequences:
+        raise TypeError(f"{name}() needs at least one sequence")
+    return min(map(len, sequences))
 
 
 def _in_one_piece(parts: list) -> object:
@@ -129,4 +148,10 @@ def _memory_of(array: object) -> object:
 
 
 def _is_array(part: object) -> bool:
-    return type(part).__module__ == "numpy" and hasattr(part, "dtype") and getattr(part, "ndim", 0)
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(part, numpy.ndarray) and part.ndim > 0
+
+
+def _are_lists(parts: list) -> bool:
+    """Tell whether parts are lists or the like; what else has items is one item itself."""
+    return all(isinstance(part, Sequence) and not isinstance(part, (str, bytes)) for part in parts)

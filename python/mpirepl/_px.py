@@ -80,6 +80,7 @@ class Px:
         self.progress_after = 2.0
         self.signal_on_interrupt: object = "SIGINT"
         self.last_result = None
+        self.follows_targets = False  # of the session, that is %targets
 
     def _targets(self, text: str) -> object:
         """Return the targets that an option names, as a view has them."""
@@ -101,6 +102,7 @@ class Px:
         args = _add_execution(_parser("%pxconfig")).parsed(line)
         if args.targets:
             self.view.targets = self._targets(args.targets)
+            self.follows_targets = False
         if args.block is not None:
             self.view.block = args.block
         if args.verbose is not None:
@@ -226,20 +228,44 @@ def _shortened(targets: object) -> str:
     return str(targets)
 
 
-_session: Px | None = None
+_of_session: dict[str, Px] = {}  # by suffix
+_KINDS = ("pxresult", "pxconfig", "px")
 
 
-def of_session() -> Px:
-    """Return the one that %%px with options acts on in a session of cells."""
-    global _session
-    if _session is None:
-        import __main__
+def of_session(suffix: str = "") -> Px:
+    """Return the one that %%px with options, and this suffix, acts on in a session of cells."""
+    if suffix not in _of_session:
         from mpirepl.client import Client
 
         view = Client().direct_view()
         view.block = True
-        _session = Px(view, vars(__main__).__setitem__)
-    return _session
+        activate(view, suffix)
+        _of_session[suffix].follows_targets = True
+    return _of_session[suffix]
+
+
+def activate(view: object, suffix: str) -> None:
+    """Let %px and its kind, with this suffix, act on a view in a session of cells."""
+    import __main__
+
+    _of_session[suffix] = Px(view, vars(__main__).__setitem__)
+
+
+def configured() -> tuple[str | None, bool]:
+    """Return the ranks that %px begins with, None for those of %targets, and whether it blocks."""
+    px = _of_session.get("")
+    if px is None:
+        return None, True
+    ranks = None if px.follows_targets else ",".join(map(str, px.view._ranks()))
+    return ranks, bool(px.view.block)
+
+
+def base_of(name: str) -> str | None:
+    """Return px, pxresult or pxconfig if a magic is that with the suffix of a view."""
+    for kind in _KINDS:
+        if name.startswith(kind) and name != kind and name[len(kind) :] in _of_session:
+            return kind
+    return None
 
 
 def run_here(code: str) -> None:

@@ -88,9 +88,9 @@ class ResultReport:
         timeout: float | None = None,
         widget: bool | None = None,
         return_when: str = ALL_COMPLETED,
-    ) -> bool:
+    ) -> None:
         """Wait with a progress bar on standard error."""
-        return _output.wait_interactive([self], interval, timeout, return_when, self._fname)
+        _output.wait_interactive([self], interval, timeout, return_when, self._fname)
 
     def display_outputs(self, groupby: str = "type", result_only: bool = False) -> None:
         """Show what the tasks have printed and returned."""

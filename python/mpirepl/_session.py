@@ -7,6 +7,7 @@ import __future__
 
 import marshal
 import re
+import sys
 
 import _mpirepl
 
@@ -27,10 +28,13 @@ _MAGIC_LINE = re.compile(rb"^[%!]", re.MULTILINE)
 _ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTILINE)
 
 
+_PX_SETTINGS = ("pxresult", "pxconfig")  # what they say is about rank 0's views
+
+
 class Plan:
     """A cell on its way to the ranks."""
 
-    __slots__ = ("targets", "source", "timed", "profile", "px")
+    __slots__ = ("targets", "source", "timed", "profile", "px", "suffix")
 
     def __init__(self, targets: str, source: bytes):
         self.targets = targets
@@ -38,6 +42,7 @@ class Plan:
         self.timed = False
         self.profile = ""  # "table" or "matrix"
         self.px: str | None = None  # options of %%px that are for views
+        self.suffix = ""  # of the view that is activated under it
 
     def is_empty(self) -> bool:
         """Tell whether nothing is left to run."""
@@ -207,11 +212,11 @@ class Session(SessionMagics):
                 getattr(self, f"_do_{word[1:]}")(argument.strip())
                 if word in ("%targets", "%autopx"):
                     plan.targets = self._plain_targets()
-            elif word in ("%pxresult", "%pxconfig"):
+            elif word in ("%pxresult", "%pxconfig") or _px_named(word[1:]) in _PX_SETTINGS:
                 lines[i] = _call(word[1:], argument.strip())
                 plan.targets = "0"
                 break
-            elif word in ("%px", "%time", "%debug") and not any(
+            elif (word in ("%px", "%time", "%debug") or _px_named(word[1:]) == "px") and not any(
                 rest.strip() for rest in lines[i + 1 :]
             ):
                 lines[i] = self._one_line(plan, word[1:], argument).encode()
@@ -221,8 +226,9 @@ class Session(SessionMagics):
         plan.source = b"\n".join(lines)
         if plan.px is not None:
             code = plan.source.decode("utf-8", "surrogateescape")
-            options = f"{plan.px} --targets {plan.targets}"
-            plan.source = f"__import__('mpirepl')._px_cell({options!r}, {code!r})".encode()
+            options = plan.px if plan.suffix else f"{plan.px} --targets {plan.targets}"
+            call = f"__import__('mpirepl')._px_cell({options!r}, {code!r}, {plan.suffix!r})"
+            plan.source = call.encode()
             plan.targets = "0"
 
     @property
@@ -252,12 +258,14 @@ class Session(SessionMagics):
         if name == "targets":
             plan.targets = parse_targets(argument)
         elif name == "px":
-            plan.targets = self.targets
-            rest = self._px_options(plan, argument)
+            self._begin_px(plan)
+            rest = self._px_targets(plan, _expanded(argument), anywhere=True)
             if rest.startswith("-"):
                 plan.px = rest
             elif rest:
                 raise MagicError(f"%%px does not know {rest!r}: its code begins on the next line")
+        elif _px_named(name):
+            plan.px, plan.suffix = _expanded(argument), name.removeprefix("px")
         elif name == "time":
             if argument:
                 raise MagicError("%%time takes nothing on its own line: its code begins below")
@@ -276,9 +284,12 @@ class Session(SessionMagics):
         if name == "time":
             plan.timed = True
             code = argument.strip()
+        elif name == "px":
+            self._begin_px(plan)
+            code = self._px_targets(plan, argument)
         else:
-            plan.targets = self.targets
-            code = self._px_options(plan, argument)
+            plan.px, plan.suffix = "", name.removeprefix("px")
+            code = argument.strip()
         if not code:
             raise MagicError(f"%{name} needs code behind it, on the same line")
         return code
@@ -293,14 +304,22 @@ class Session(SessionMagics):
             raise MagicError("there is nothing to debug: no cell has failed")
         return str(_mpirepl.ranks(self.failed_ranks)[0])
 
+    def _begin_px(self, plan: Plan) -> None:
+        """Begin with what %targets, or %pxconfig and activate(), have said."""
+        px = sys.modules.get("mpirepl._px")
+        targets, block = px.configured() if px else (None, True)
+        plan.targets = parse_targets(targets) if targets else self.targets
+        plan.px = None if block else ""
+
     @staticmethod
-    def _px_options(plan: Plan, argument: str) -> str:
+    def _px_targets(plan: Plan, argument: str, anywhere: bool = False) -> str:
         """Take --targets from the arguments of %px and return the rest."""
-        match = re.match(r"\s*(?:--targets|-t)(?:\s+|\s*=\s*)(\S+)\s*(.*)", argument)
+        begin = r"(.*?(?:^|\s))" if anywhere and argument.lstrip().startswith("-") else r"(\s*)"
+        match = re.fullmatch(begin + r"(?:--targets|-t)(?:\s+|\s*=\s*)(\S+)(.*)", argument)
         if not match:
             return argument.strip()
-        plan.targets = parse_targets(match[1])
-        return match[2].strip()
+        plan.targets = parse_targets(match[2])
+        return f"{match[1].strip()} {match[3].strip()}".strip()
 
     def _with_calls(self, source: bytes) -> bytes:
         """Replace the magics and shell commands among the code with calls, line for line."""
@@ -341,6 +360,22 @@ class Session(SessionMagics):
         if word == "px":
             return argument.strip().encode("utf-8", "surrogateescape")
         return _call(word, argument.strip())
+
+
+def _px_named(name: str) -> str | None:
+    """Return the magic of which this is the one with the suffix of an activated view."""
+    px = sys.modules.get("mpirepl._px")
+    return px.base_of(name) if px else None
+
+
+def _expanded(argument: str) -> str:
+    """Fill names of rank 0 into the options of a magic: {name} and $name."""
+    names = vars(sys.modules["__main__"])
+    return re.sub(
+        r"\{(\w+)\}|\$(\w+)",
+        lambda found: str(names.get(found[1] or found[2], found[0])),
+        argument,
+    )
 
 
 def begin(targets: str, fold: str, interactive: bool) -> Session:

@@ -122,7 +122,7 @@ class TaskBook:
                 try:
                     found.append(loads(taken[1], taken[2]))
                 except Exception as problem:
-                    found.append(problem)
+                    found.append(error.as_failure(problem))
             else:
                 found.append(outcome(number, taken))
         return found
@@ -141,16 +141,17 @@ class TaskBook:
 
     def _decoded(self, number: int, taken: tuple | None) -> object:
         if taken is None:
-            return KeyError(f"No such msg_id: {self._name(number)!r}")
+            return error.as_failure(KeyError(f"No such msg_id: {self._name(number)!r}"))
         status, value, buffers = taken
         submission = self._submissions.get(number) or Submission("apply")
         engine = (self._peek(number) or (0, 0, -1))[2]
         if status in error.BY_STATUS:
-            return error.BY_STATUS[status](self._engine_info(engine, submission.method))
+            failed = error.BY_STATUS[status](self._engine_info(engine, submission.method))
+            return error.as_failure(failed)
         try:
             loaded = serialize.loads(value, buffers)
         except Exception as problem:
-            return problem
+            return error.as_failure(problem)
         if status == 0:
             if submission.method == "execute":
                 from mpirepl._execute import ExecuteReply
@@ -158,9 +159,8 @@ class TaskBook:
                 return ExecuteReply(self._name(number), loaded, self._about(number))
             return loaded
         ename, evalue, traceback, _ = loaded
-        return error.RemoteError(
-            ename, evalue, traceback, self._engine_info(engine, submission.method)
-        )
+        info = self._engine_info(engine, submission.method)
+        return error.as_failure(error.RemoteError(ename, evalue, traceback, info))
 
     def _about(self, number: int) -> Metadata:
         """Return what is known of a task."""
@@ -208,7 +208,7 @@ class TaskBook:
         if owner is not None and owner._decoding:
             return None
         outcome = self._shared(number, None)
-        return outcome if isinstance(outcome, Exception) else None
+        return outcome if error.is_failure(outcome) else None
 
     def _own(self, result: AsyncResult, instead_of: Iterable[AsyncResult] = ()) -> None:
         """Note that a result holds its tasks, which others may have held until now."""
@@ -259,7 +259,7 @@ class TaskBook:
         finally:
             if self._owner_of(ids[0]) is None:
                 self._dropped(ids, fetched)
-        failed = [o for o in outcomes if isinstance(o, Exception)]
+        failed = [o for o in outcomes if error.is_failure(o)]
         if failed:
             raise error.as_one(failed, fname, single)
         return outcomes[0] if single else outcomes

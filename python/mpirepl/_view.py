@@ -119,8 +119,10 @@ class View:
         if ids:
             add_run(self._ranges, ids[0], len(ids))
 
-    def _submission(self, method: str, code: str | None = None) -> object:
-        return Submission(method, self.label, code)
+    def _submission(
+        self, method: str, code: str | None = None, label: str | None = None
+    ) -> Submission:
+        return Submission(method, self.label if label is None else label, code)
 
     @property
     def history(self) -> list[str]:

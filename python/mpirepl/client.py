@@ -329,4 +329,8 @@ def _activate_magics(client: Client) -> None:
     shell = ipython.get_ipython() if ipython and hasattr(ipython, "get_ipython") else None
     if shell is None or "px" in shell.magics_manager.magics["line"]:
         return
-    client.activate()
+    from mpirepl import magics
+
+    view = client.direct_view()
+    view.block = True
+    magics.activate(view, "")

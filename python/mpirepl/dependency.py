@@ -81,13 +81,13 @@ class depend:
 
 
 def _require(*modules: str, **mapping: object) -> bool:
-    """Import modules and define names; False if a module is missing here."""
+    """Import modules and define names; UnmetDependency if a module is missing here."""
     names = serialize.namespace()
     for module in modules:
         try:
             exec(f"import {module}", names)
         except ImportError:
-            return False
+            raise UnmetDependency(module) from None
     names.update(mapping)
     return True
 

@@ -4,6 +4,17 @@ import builtins
 import sys
 
 
+def as_failure(problem: Exception) -> Exception:
+    """Note that an exception is what a task has failed with, and not what it has returned."""
+    vars(problem)["_failure"] = id(problem)  # which a copy that has travelled has not
+    return problem
+
+
+def is_failure(outcome: object) -> bool:
+    """Tell whether a task has failed with this."""
+    return isinstance(outcome, Exception) and vars(outcome).get("_failure") == id(outcome)
+
+
 class IPythonError(Exception):
     """What all of these are."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from inspect import signature
 
-from mpirepl import _partition
+from mpirepl import _partition, error
 from mpirepl.asyncresult import AsyncMapResult
 
 
@@ -127,7 +127,7 @@ class _Spread(AsyncMapResult):
         self._join = join
 
     def _reconstructed(self, outcomes: list) -> object:
-        if any(isinstance(o, Exception) for o in outcomes):
+        if any(error.is_failure(o) for o in outcomes):
             return list(outcomes)
         if all(hasattr(o, "__len__") or hasattr(o, "__iter__") for o in outcomes):
             return self._join(outcomes)
@@ -135,7 +135,7 @@ class _Spread(AsyncMapResult):
 
     def __iter__(self) -> object:
         for part in super().__iter__():
-            if isinstance(part, Exception) or not hasattr(part, "__iter__"):
+            if error.is_failure(part) or not hasattr(part, "__iter__"):
                 yield part
             else:
                 yield from part

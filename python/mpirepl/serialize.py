@@ -18,6 +18,7 @@ from mpirepl._functions import (
     namespace,
     reduced_class,
     reduced_function,
+    reduced_member,
 )
 
 LARGE = 1 << 16  # bytes; what is larger crosses beside the pickle
@@ -60,6 +61,21 @@ def use(mode: str) -> None:
     if mode != "code":
         _module(mode)
     _mode = mode
+
+
+def use_pickle() -> None:
+    """Have functions travel from here as code."""
+    use("code")
+
+
+def use_cloudpickle() -> None:
+    """Have functions travel from here with the values that they use."""
+    use("cloudpickle")
+
+
+def use_dill() -> None:
+    """Have functions and more travel from here with dill."""
+    use("dill")
 
 
 class Canned(tuple):
@@ -216,7 +232,7 @@ class _Pickler(pickle.Pickler):
             return _memoryview, (pickle.PickleBuffer(value), value.format, value.shape)
         if kind is types.ModuleType:
             return __import__("importlib").import_module, (value.__name__,)
-        return NotImplemented
+        return reduced_member(value, kind)
 
 
 class _Reduced:

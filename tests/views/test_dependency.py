@@ -222,6 +222,16 @@ class TestDecorators(ViewsTest):
 
         self.assertEqual(self.balanced.apply_sync(hue), 0.0)
 
+    def test_unmet_on_a_direct_view(self):
+        @ipp.require("nonexistent_module")
+        def f():
+            return 1
+
+        with self.assertRaises(ipp.RemoteError) as caught:
+            self.one.apply_sync(f)
+        self.assertEqual(caught.exception.ename, "UnmetDependency")
+        self.assertEqual(caught.exception.evalue, "nonexistent_module")
+
     def test_require_a_function(self):
         @ipp.interactive
         def helper(x):

@@ -290,6 +290,11 @@ class TestReferences(ViewsTest):
         got = self.all.map_async(lambda x: x * 2, items).get(10)
         self.assertEqual(got, [2 * engine for engine in self.ids])
 
+    def test_what_it_means_may_change(self):
+        for added in (1, 100):
+            self.one.execute(f"def changing(x): return x + {added}", block=True)
+            self.assertEqual(self.one.apply_sync(ipp.Reference("changing"), 1), 1 + added)
+
     def test_of_an_undefined_name(self):
         with self.assertRaisesRemote(NameError):
             self.one.apply_sync(lambda x: x, ipp.Reference("elvis_has_left"))

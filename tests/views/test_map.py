@@ -206,3 +206,36 @@ class TestRemote(ViewsTest):
 
         with self.assertRaises(ValueError):
             add([1, 2], [1])
+
+
+class TestArguments(ViewsTest):
+    """What maps and requests take besides functions and sequences."""
+
+    def test_direct_map_stops_at_the_shortest(self):
+        self.assertEqual(self.all.map_sync(lambda x, y: x + y, range(6), range(4)), [0, 2, 4, 6])
+
+    def test_labels(self):
+        for view in (self.all, self.balanced):
+            result = view.map_async(abs, range(3), label="mine")
+            self.assertEqual(set(result.label), {"mine"})
+        self.assertEqual(self.one.execute("1", label="mine", block=True).label, "mine")
+
+    def test_unknown_keyword(self):
+        with self.assertRaisesRegex(TypeError, "chunk_size"):
+            self.balanced.map_sync(abs, range(3), chunk_size=2)
+
+    def test_no_chunksize(self):
+        for size in (None, 0):
+            self.assertEqual(self.balanced.map_sync(abs, range(3), chunksize=size), [0, 1, 2])
+
+    def test_iteration_over_a_failed_list_raises_composite_error(self):
+        def fail(x):
+            raise ValueError(x)
+
+        for result in (self.all.apply_async(fail, 1), self.balanced.map_async(fail, [1])):
+            with self.assertRaisesRegex(ipp.CompositeError, "one or more exceptions raised in"):
+                list(result)
+
+    def test_import_that_fails_here(self):
+        with self.assertRaises(ImportError), self.all.sync_imports(quiet=True):
+            import there_is_no_such_module  # noqa: F401
