@@ -80,7 +80,8 @@ class RemoteError(KernelError):
         self.args = (ename, evalue)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}[{self._place()}]:{self.ename}({self.evalue})>"
+        engine = self.engine_info.get("engine_id", " ")
+        return f"<{type(self).__name__}[{engine}]:{self.ename}({self.evalue})>"
 
     def __str__(self) -> str:
         label = self._place()
@@ -144,22 +145,22 @@ class CompositeError(RemoteError):
     def _get_engine_str(self, engine_info: dict | None) -> str:
         if not engine_info:
             return "[Engine Exception]"
-        return f"[{engine_info.get('engine_id', '?')}:{engine_info.get('method', '')}]: "
+        return f"[{engine_info.get('engine_id', '?')}:{engine_info.get('method', '')}]"
 
     def __str__(self) -> str:
         lines = [self.msg]
         for ename, evalue, _, info in self.elist[: self.tb_limit]:
             lines.append(f"{self._get_engine_str(info)}{ename}: {evalue}")
-        return "\n".join(lines + self._rest())
+        return "\n".join(lines + self._rest("...."))
 
     def __repr__(self) -> str:
         return f"CompositeError({len(self.elist)})"
 
-    def _rest(self) -> list[str]:
+    def _rest(self, dots: str = "...") -> list[str]:
         more = len(self.elist) - self.tb_limit
         if more <= 0:
             return []
-        return [f"... {more} more exceptions ..."]
+        return [f"{dots} {more} more exceptions ..."]
 
     def render_traceback(self, excid: int | None = None) -> list[str]:
         """Return the lines of one traceback, or of the first ones and how many are left out."""
@@ -176,7 +177,7 @@ class CompositeError(RemoteError):
         except IndexError:
             raise IndexError(f"an exception with index {excid} does not exist") from None
         lines = text.splitlines() if isinstance(text, str) else list(text or ())
-        return [self._get_engine_str(info), *(lines or [f"{ename}: {evalue}"])]
+        return [f"{self._get_engine_str(info)}:", *(lines or [f"{ename}: {evalue}"])]
 
     def print_traceback(self, excid: int | None = None) -> None:
         """Print one traceback, or the first ones."""
