@@ -12,6 +12,7 @@
 #include "base/targets.h"
 #include "console/cell_splitter.h"
 #include "embed/foreign_mpi.h"
+#include "embed/without_gil.h"
 #include "guard/guard.h"
 #include "guard/rebinding.h"
 #include "session/interactive_front_end.h"
@@ -67,7 +68,10 @@ void define_terminal(py::module_& module) {
 }
 
 std::optional<std::pair<int, std::string>> wait_for_answer() {
-    std::optional<Answer> answer = relay->asked().wait();
+    std::optional<Answer> answer = [] {
+        const WithoutGil without;
+        return relay->asked().wait();
+    }();
     if (!answer) return std::nullopt;
     return std::pair(static_cast<int>(answer->kind), std::move(answer->text));
 }
@@ -100,7 +104,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.def(
         "ask", [](const std::string& prompt, bool hidden) { relay->asked().ask(prompt, hidden); },
         Unlocked());
-    module.def("wait_for_answer", wait_for_answer, Unlocked());
+    module.def("wait_for_answer", wait_for_answer);
     module.def(
         "withdraw_question", [] { relay->asked().give_up(); }, Unlocked());
     // Rank 0 only:

@@ -3,10 +3,8 @@
 #include <pybind11/embed.h>
 #include <pybind11/stl.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "embed/memory.h"
+#include "embed/without_gil.h"
 
 namespace mpirepl {
 namespace {
@@ -24,8 +23,6 @@ using Clock = Dispatcher::Clock;
 using Ids = std::vector<std::uint64_t>;
 
 constexpr auto thread_look = 50ms;  // how long another thread waits without looking
-
-std::atomic<int> waiting_threads = 0;  ///< besides the main one
 
 Relay* relay = nullptr;
 Display* display = nullptr;
@@ -135,18 +132,6 @@ class Question {
     std::size_t next_ = 0;
 };
 
-/// A daemon's thread must not come back when Python ends: it would be torn out of this code.
-void stop_if_python_ends() {
-#if PY_VERSION_HEX >= 0x030D0000
-    const bool ends = Py_IsFinalizing() != 0;
-#else
-    const bool ends = _Py_IsFinalizing() != 0;
-#endif
-    if (!ends) return;
-    --waiting_threads;
-    while (true) ::pause();
-}
-
 bool wait_for(const std::function<bool()>& done, double timeout) {
     Clock::time_point deadline = Clock::time_point::max();
     if (timeout == 0) return done();
@@ -154,17 +139,13 @@ bool wait_for(const std::function<bool()>& done, double timeout) {
         deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                       std::chrono::duration<double>(std::min(timeout, 1e9)));
     if (display->is_main_thread()) return display->work_until(done, deadline);
-    ++waiting_threads;
-    PyThreadState* state = PyEval_SaveThread();
+    WithoutGil without;
     bool in_time = true;
     while (!done() && (in_time = Clock::now() < deadline)) {
         dispatcher().await_event(dispatcher().events(),
                                  std::min<Clock::duration>(thread_look, deadline - Clock::now()));
-        stop_if_python_ends();
+        without.stay_if_python_ends();
     }
-    stop_if_python_ends();
-    --waiting_threads;
-    PyEval_RestoreThread(state);
     return in_time;
 }
 
@@ -319,7 +300,7 @@ void connect_task_module(Relay* the_relay, Display* the_display) {
 }
 
 void end_task_module() {
-    while (waiting_threads > 0) ::sched_yield();
+    while (WithoutGil::inside() > 0) ::sched_yield();
 }
 
 bool task_was_interrupted() {

@@ -249,3 +249,14 @@ def typed_ahead_of_a_question(t: Terminal):
     t.number += 1
     t.prompt()
     expect("'early'" in t.cell("word"), "it has gone elsewhere")
+
+
+@scenario()
+def exit_while_a_thread_of_rank_0_asks(t: Terminal):
+    """The session ends as usual, with a daemon's question unanswered."""
+    t.cell("import threading")
+    t.magic("%targets 0")
+    t.targets = "0"
+    t.cell("threading.Thread(target=input, daemon=True).start()")
+    t.run("exit")
+    t.ends()

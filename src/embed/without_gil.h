@@ -1,0 +1,45 @@
+#pragma once
+
+#include <Python.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace mpirepl {
+
+/// The part of a function in which its thread does not hold the GIL, because it may last. A thread
+/// that outlives Python's end, as a daemon may, stays there: CPython would tear it out of C++ code,
+/// and that ends the process.
+class WithoutGil {
+  public:
+    WithoutGil() : state_(PyEval_SaveThread()) { ++inside_; }
+    ~WithoutGil() {
+        stay_if_python_ends();
+        --inside_;
+        PyEval_RestoreThread(state_);
+    }
+    WithoutGil(const WithoutGil&) = delete;
+    WithoutGil& operator=(const WithoutGil&) = delete;
+
+    /// Does not return once Python ends, but in the thread that ends it. To be called now and then.
+    void stay_if_python_ends() {
+#if PY_VERSION_HEX >= 0x030D0000
+        const bool ends = Py_IsFinalizing() != 0;
+#else
+        const bool ends = _Py_IsFinalizing() != 0;
+#endif
+        if (!ends || ::syscall(SYS_gettid) == ::getpid()) return;
+        --inside_;
+        while (true) ::pause();
+    }
+
+    /// How many threads are in such a part, and use what is ours there.
+    static int inside() { return inside_; }
+
+  private:
+    static inline std::atomic<int> inside_ = 0;
+    PyThreadState* state_;
+};
+
+}  // namespace mpirepl
