@@ -1,10 +1,12 @@
 """Input from the user on any rank: in cells typed at a terminal, questions go to rank 0."""
 
 import builtins
+import contextlib
 import io
 import os
 import sys
 import threading
+from collections.abc import Iterator
 
 import _mpirepl
 
@@ -37,7 +39,7 @@ def _ask(prompt: str, hidden: bool = False) -> str:
     EOFError, KeyboardInterrupt
     """
     _run.flush()
-    with _one_at_a_time:
+    with _without_debugger(), _one_at_a_time:
         answered = False
         try:
             _mpirepl.ask(prompt, hidden)
@@ -53,6 +55,23 @@ def _ask(prompt: str, hidden: bool = False) -> str:
     if kind == INTERRUPTED:
         raise KeyboardInterrupt
     return text
+
+
+@contextlib.contextmanager
+def _without_debugger() -> Iterator[None]:
+    """Let Ctrl-C end the question: the handler that pdb leaves behind would ask one within it."""
+    import signal
+
+    handler = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or getattr(handler, "__module__", "") != "pdb":
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _input(prompt: object = "", /) -> str:

@@ -191,6 +191,22 @@ def debugger_is_left(t: Terminal):
 
 
 @scenario()
+def ctrl_c_at_a_question_after_the_debugger(t: Terminal):
+    """Ctrl-C ends a question also when pdb, which has been left with c, wants it for itself."""
+    t.run("%px --targets 1 breakpoint()")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"c{ENTER}")
+    t.number += 1
+    t.run("%px --targets 1 word = input('word? ')")
+    t.asks("[stdin:1] word? ")
+    t.type(CTRL_C)
+    t.reports("error", "KeyboardInterrupt.*", "1")
+    t.number += 1
+    t.prompt()
+    expect(t.cell("'alive'").count("'alive'") == 3, "the next cell does not work")
+
+
+@scenario()
 def post_mortem(t: Terminal, scene: Scene):
     """pdb.post_mortem() looks at the last error of a rank."""
     scene.file("wrong.py", "def divide(x):\n    return 1 / x\n")
