@@ -60,6 +60,14 @@ class _TerminalShell(interactiveshell.TerminalInteractiveShell):
 
     front = None
 
+    @default("prompts_class")
+    def _prompts_with_targets(self) -> type:
+        return _Prompts
+
+    @default("confirm_exit")
+    def _question_at_the_end(self) -> bool:
+        return False
+
     @default("displayhook_class")
     def _displayhook_of_nested_code(self) -> type:
         return DisplayHook  # the terminal's own goes past the capture
@@ -156,8 +164,6 @@ class FrontEnd:
         hook = sys.excepthook
         app = _App.instance(log_level=30)
         app.config.TerminalInteractiveShell.simple_prompt = False
-        app.config.TerminalInteractiveShell.prompts_class = _Prompts
-        app.config.TerminalInteractiveShell.confirm_exit = False
         app.config.TerminalInteractiveShell.term_title = False
         if colourless:
             app.config.InteractiveShell.colors = "NoColor"
