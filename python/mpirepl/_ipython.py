@@ -186,6 +186,8 @@ class FrontEnd:
                 with contextlib.suppress(TypeError):
                     json.dumps(value)  # it fails for what JSON cannot hold
                     config.setdefault(section, {})[name] = value
+        app = self.shell.parent  # its configuration may hold no lists, but what to add to them
+        config["RankShell"] = {"extensions": [*app.extensions, *app.extra_extensions]}
         return json.dumps(config)
 
     @property

@@ -227,6 +227,22 @@ def autoreload(t: Terminal, scene: Scene):
     expect(t.cell("changing.answer()").count("'a new one'") == 3, "not the new one on all ranks")
 
 
+@scenario(IPYTHON, command="")
+def configured_extensions(scene: Scene):
+    """Extensions of the configuration are loaded on all ranks; one that fails is no harm."""
+    scene.file("changing.py", "def answer(): return 'old'\n")
+    scene.configure(
+        "c.InteractiveShellApp.extensions.append('autoreload')\n"
+        "c.InteractiveShellApp.extensions.append('there_is_none')\n"
+        "c.InteractiveShellApp.exec_lines = ['%autoreload 2']\n"
+    )
+    t = scene.session()
+    t.prompt()
+    expect(t.cell("import changing; changing.answer()").count("'old'") == 3, "no first answer")
+    scene.file("changing.py", "def answer(): return 'a new one'\n")
+    expect(t.cell("changing.answer()").count("'a new one'") == 3, "not the new one on all ranks")
+
+
 @scenario()
 def shell_command(t: Terminal):
     """!command runs on the targets."""
