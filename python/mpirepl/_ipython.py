@@ -266,11 +266,12 @@ class FrontEnd:
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
         history, names = self.shell.history_manager, vars(__main__)
-        history.input_hist_raw.append(text.rstrip("\n"))
-        history.input_hist_parsed.append(text.rstrip("\n"))
+        text = text.rstrip("\n")
         names["_iii"], names["_ii"] = names.get("_ii", ""), names.get("_i", "")
-        names["_i"] = names[f"_i{number}"] = text.rstrip("\n")
-        self.shell.logger.log(names["_i"] + "\n", names["_i"] + "\n")
+        names["_i"], names[f"_i{number}"] = history.input_hist_raw[-1], text
+        history.input_hist_raw.append(text)
+        history.input_hist_parsed.append(text)
+        self.shell.logger.log(text + "\n", text + "\n")
 
     def showed(self, value: object, previous: object) -> None:
         """Note the value of a cell on this rank: Out, __ and their like."""
