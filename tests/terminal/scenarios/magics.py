@@ -257,6 +257,13 @@ def shell_command_with_a_value(t: Terminal):
     expect("['one', 'two']" in t.cell("list(lines)"), "other lines")
 
 
+@scenario()
+def shell_command_that_is_a_value(t: Terminal):
+    """!!command shows its lines as a value."""
+    t.cell("!!echo one; echo two")
+    expect("Out[2:2]: ['one', 'two']" in t.cell("_"), "other lines")
+
+
 @scenario(IPYTHON, command="")
 def which_values_the_user_wants_to_see(scene: Scene):
     """IPython's ast_node_interactivity of the configuration holds, and %config changes it."""
