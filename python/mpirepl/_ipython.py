@@ -294,12 +294,13 @@ class FrontEnd:
             call = _only_call(ast.parse(source))
         except SyntaxError:
             return False
-        if call is None or call[0] != "run_line_magic" or not _is_for_front(*call[1:]):
+        if call is None or not _is_for_front(*call):
             return False
+        method, *arguments = call
         with _terminal.on_terminal():
             self.acts = True
             try:
-                value = self.shell.run_line_magic(call[1], call[2])
+                value = getattr(self.shell, method)(*arguments)
                 if value is not None:
                     print(value)
             except Exception as error:
@@ -309,8 +310,10 @@ class FrontEnd:
         return True
 
 
-def _is_for_front(magic: str, argument: str) -> bool:
-    """Tell whether a magic is about the editor: what it defines or restores is for the ranks."""
+def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:
+    """Tell whether a call is about the editor: what it defines or restores is for the ranks."""
+    if method != "run_line_magic":
+        return method == "show_usage"
     if magic == "alias":
         return not argument
     if magic == "store":
@@ -326,13 +329,13 @@ def _stub(name: str, text: str) -> Callable:
     return magic
 
 
-def _only_call(tree: ast.Module) -> tuple[str, str, str] | None:
-    """Return method, magic and argument if a cell is one call of a magic."""
+def _only_call(tree: ast.Module) -> tuple[str, ...] | None:
+    """Return method and arguments if a cell is one call as magics become: of a few strings."""
     match tree.body:
         case [ast.Expr(ast.Call(func=ast.Attribute(attr=method), args=[*arguments]))] if all(
             isinstance(argument, ast.Constant) for argument in arguments
         ):
             values = [argument.value for argument in arguments]
-            if len(values) == 2 and all(isinstance(value, str) for value in values):
+            if len(values) < 3 and all(isinstance(value, str) for value in values):
                 return method, *values
     return None

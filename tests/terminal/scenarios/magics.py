@@ -20,6 +20,15 @@ def question_mark(t: Terminal):
     expect(t.text().count("Remove any common") == 1, "it has come more than once")
 
 
+@scenario(IPYTHON)
+def question_mark_alone(t: Terminal):
+    """A question mark shows what IPython is, once."""
+    t.run("?")
+    t.shows("IPython -- An enhanced Interactive Python")
+    leave_pager(t)
+    expect(t.text().count("An enhanced Interactive Python") == 1, "it has come more than once")
+
+
 def leave_pager(t: Terminal) -> None:
     """Leave the pager if there is one, and wait for a prompt."""
     t.until(lambda: t.last_line().startswith((":", "(END)", "In [")), "a pager or a prompt")
