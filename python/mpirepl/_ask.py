@@ -95,6 +95,7 @@ class _Input(io.TextIOBase):
     def __init__(self):
         super().__init__()
         self._rest = ""
+        self.buffer = io.BufferedReader(_Bytes(self))
 
     def readable(self) -> bool:
         return True
@@ -126,3 +127,31 @@ class _Input(io.TextIOBase):
         while line := self.readline():
             text += line
         return text
+
+
+class _Bytes(io.RawIOBase):
+    """The lines of an input as bytes."""
+
+    def __init__(self, lines: _Input):
+        super().__init__()
+        self._lines = lines
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Stay open, as the input does."""
+
+    def readinto(self, room: memoryview) -> int:
+        if not self._rest:
+            self._rest = self._lines.readline().encode("utf-8", "surrogateescape")
+        part, self._rest = self._rest[: len(room)], self._rest[len(room) :]
+        room[: len(part)] = part
+        return len(part)

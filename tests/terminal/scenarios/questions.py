@@ -96,6 +96,24 @@ def lines_of_standard_input(t: Terminal):
 
 
 @scenario()
+def bytes_of_standard_input(t: Terminal):
+    """sys.stdin.buffer asks for the same lines; Ctrl-D is its end."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("import sys; lines = [sys.stdin.readline(), *sys.stdin.buffer]")
+    for line in ("one", "zwölf"):
+        t.asks("[stdin:1] ")
+        t.type(line)
+        t.asks("[stdin:1] ", line)
+        t.type(ENTER)
+    t.asks("[stdin:1] ")
+    t.type(CTRL_D)
+    t.number += 1
+    t.prompt()
+    expect(r"['one\n', b'zw\xc3\xb6lf\n']" in t.cell("lines"), "other lines")
+
+
+@scenario()
 def output_before_a_question(t: Terminal):
     """What was printed before is on the screen when the question comes."""
     t.run("print('before'); _ = input('? ')")
