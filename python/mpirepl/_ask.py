@@ -24,6 +24,9 @@ def install() -> None:
     import getpass
 
     getpass.getpass = _getpass
+    chosen = os.environ.get("PYTHONBREAKPOINT")  # it would stop in ours, which calls it
+    if sys.breakpointhook is sys.__breakpointhook__ and not chosen:
+        sys.breakpointhook = _breakpoint
 
 
 def set_width(columns: int) -> None:
@@ -82,6 +85,19 @@ def _input(prompt: object = "", /) -> str:
 def _getpass(prompt: str = "Password: ", stream: object = None) -> str:
     """Read a line that is not shown while it is typed. As getpass.getpass()."""
     return _ask(prompt, hidden=True)
+
+
+def _breakpoint(*arguments: object, **options: object) -> object:
+    """Stop in the debugger, which passes over mpirepl's frames. As Python's own hook."""
+    if arguments or options.keys() - {"header"} or os.environ.get("PYTHONBREAKPOINT"):
+        return sys.__breakpointhook__(*arguments, **options)
+    import pdb
+
+    debugger = pdb.Pdb(skip=["mpirepl", "mpirepl.*"])
+    if options.get("header") is not None:
+        debugger.message(options["header"])
+    debugger.set_trace(sys._getframe(1))
+    return None
 
 
 class _Input(io.TextIOBase):

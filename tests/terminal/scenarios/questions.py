@@ -196,6 +196,21 @@ def breakpoint_on_rank_2(t: Terminal):
 
 
 @scenario()
+def breakpoint_alone(t: Terminal):
+    """A cell that is a breakpoint and no more stops in itself."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("breakpoint(header='look')")
+    t.asks("[stdin:1] (Pdb) ")
+    t.sees(r"look$")
+    t.sees(r"> <cell 1>\(1\)<module>\(\)")
+    expect("display" not in t.printed(), "it stops in mpirepl")
+    t.type(f"c{ENTER}")
+    t.number += 1
+    t.prompt()
+
+
+@scenario()
 def debugger_is_left(t: Terminal):
     """q in the debugger ends the cell on that rank."""
     know_rank(t)
