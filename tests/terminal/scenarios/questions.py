@@ -277,6 +277,20 @@ def debug_magic_with_a_rank(t: Terminal, scene: Scene):
     debugs(t, rank=2, value=2)
 
 
+@scenario()
+def debug_magic_after_a_magic(t: Terminal, scene: Scene):
+    """Above the file that %run has run stands the cell, not what runs it."""
+    scene.file("wrong.py", "x = 0\n1 / x\n")
+    t.cell("%run wrong.py")
+    t.run("%debug 1")
+    t.until(lambda: t.last_line().startswith("[stdin:1] "), "its question")
+    t.type(f"u{ENTER}")
+    t.sees(r"> <cell 1>\(1\)<module>\(\)")
+    t.until(lambda: t.last_line().startswith("[stdin:1] "), "its next question")
+    t.type(f"q{ENTER}")
+    t.finds_number()
+
+
 def debugs(t: Terminal, rank: int = 1, value: int = 0) -> None:
     """Look at a variable in the debugger that has been started, and leave it."""
     t.until(lambda: t.last_line() in (f"[stdin:{rank}] (Pdb)", f"[stdin:{rank}] ipdb>"), "it")
