@@ -5,8 +5,10 @@ The C++ loop gives each piece of input to prepare() and does what it says.
 
 import __future__
 
+import contextlib
 import marshal
 import re
+from collections.abc import Iterator
 
 import _mpirepl
 
@@ -71,9 +73,17 @@ class Session(SessionMagics):
         from mpirepl import _terminal
 
         self.front = _terminal.begin(self, plain, quiet)
+        # The program calls it. A Ctrl-C that has come before, at the question of a thread, would
+        # be raised where a function begins; a generator goes on within its try.
+        self.read = self._inputs().__next__
 
-    def read(self) -> bytes | None:
-        """Return what the user enters next; None when there will be no more."""
+    def _inputs(self) -> Iterator[bytes | None]:
+        """Yield what the user enters, in the end None."""
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                yield self._input()
+
+    def _input(self) -> bytes | None:
         try:
             text = self.front.read()
         except Exception as error:

@@ -178,6 +178,21 @@ def ctrl_c_at_a_question(t: Terminal):
 
 
 @scenario()
+def ctrl_c_at_a_question_of_a_thread(t: Terminal):
+    """Ctrl-C at a question that a thread asks after its cell leads to the prompt."""
+    t.cell("import threading, time; go = threading.Event()")
+    ask = "go.wait() and print('got', input('word? '))"
+    t.cell(f"%px --targets 1 threading.Thread(target=lambda: {ask}, daemon=True).start()")
+    t.run("go.set(); time.sleep(0.5); 'done'")
+    t.reports("Out", "'done'", "0-2")
+    t.asks("[stdin:1] word? ")
+    t.type(CTRL_C)
+    t.number += 1
+    t.prompt()
+    expect(t.cell("'alive'").count("'alive'") == 3, "the next cell does not work")
+
+
+@scenario()
 def breakpoint_on_rank_2(t: Terminal):
     """breakpoint() on one rank: its debugger is asked there."""
     know_rank(t)
