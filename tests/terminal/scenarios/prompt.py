@@ -243,28 +243,3 @@ def many_cells(t: Terminal):
         t.prompt()
     expect("Out[2:101]: 99" in t.cell("n"), "the last cell has not been run")
     expect(len(t.raw) < 1_000_000, "the prompt writes too much")
-
-
-@scenario(IPYTHON, command="")
-def configured_prompt(scene: Scene):
-    """The prompts of IPython's configuration hold, and its question before the end."""
-    scene.configure(
-        "from IPython.terminal.prompts import Prompts, Token\n"
-        "class Own(Prompts):\n"
-        "    def in_prompt_tokens(self):\n"
-        "        return [(Token.Prompt, f'cell {self.shell.execution_count}> ')]\n"
-        "c.TerminalInteractiveShell.prompts_class = Own\n"
-        "c.TerminalInteractiveShell.confirm_exit = True\n"
-    )
-    t = scene.session(2)
-    t.asks("cell 1> ")
-    t.type(f"'alive'{ENTER}")
-    t.asks("cell 2> ")
-    t.type(CTRL_D)
-    t.asks("Do you really want to exit? ")
-    t.type(f"n{ENTER}")
-    t.asks("cell 2> ")
-    t.type(CTRL_D)
-    t.asks("Do you really want to exit? ")
-    t.type(f"y{ENTER}")
-    t.ends()
