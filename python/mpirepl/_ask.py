@@ -1,10 +1,12 @@
 """Input from the user on any rank: in cells typed at a terminal, questions go to rank 0."""
 
 import builtins
+import contextlib
 import io
 import os
 import sys
 import threading
+from collections.abc import Iterator
 
 import _mpirepl
 
@@ -22,6 +24,9 @@ def install() -> None:
     import getpass
 
     getpass.getpass = _getpass
+    chosen = os.environ.get("PYTHONBREAKPOINT")  # it would stop in ours, which calls it
+    if sys.breakpointhook is sys.__breakpointhook__ and not chosen:
+        sys.breakpointhook = _breakpoint
 
 
 def set_width(columns: int) -> None:
@@ -37,7 +42,7 @@ def _ask(prompt: str, hidden: bool = False) -> str:
     EOFError, KeyboardInterrupt
     """
     _run.flush()
-    with _one_at_a_time:
+    with _without_debugger(), _one_at_a_time:
         answered = False
         try:
             _mpirepl.ask(prompt, hidden)
@@ -55,6 +60,23 @@ def _ask(prompt: str, hidden: bool = False) -> str:
     return text
 
 
+@contextlib.contextmanager
+def _without_debugger() -> Iterator[None]:
+    """Let Ctrl-C end the question: the handler that pdb leaves behind would ask one within it."""
+    import signal
+
+    handler = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or getattr(handler, "__module__", "") != "pdb":
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def _input(prompt: object = "", /) -> str:
     """Read a line from the user, who sees which rank asks. As Python's own input()."""
     return _ask(str(prompt))
@@ -63,6 +85,19 @@ def _input(prompt: object = "", /) -> str:
 def _getpass(prompt: str = "Password: ", stream: object = None) -> str:
     """Read a line that is not shown while it is typed. As getpass.getpass()."""
     return _ask(prompt, hidden=True)
+
+
+def _breakpoint(*arguments: object, **options: object) -> object:
+    """Stop in the debugger, which passes over mpirepl's frames. As Python's own hook."""
+    if arguments or options.keys() - {"header"} or os.environ.get("PYTHONBREAKPOINT"):
+        return sys.__breakpointhook__(*arguments, **options)
+    import pdb
+
+    debugger = pdb.Pdb(skip=["mpirepl", "mpirepl.*"])
+    if options.get("header") is not None:
+        debugger.message(options["header"])
+    debugger.set_trace(sys._getframe(1))
+    return None
 
 
 class _Input(io.TextIOBase):
@@ -76,6 +111,7 @@ class _Input(io.TextIOBase):
     def __init__(self):
         super().__init__()
         self._rest = ""
+        self.buffer = io.BufferedReader(_Bytes(self))
 
     def readable(self) -> bool:
         return True
@@ -107,3 +143,31 @@ class _Input(io.TextIOBase):
         while line := self.readline():
             text += line
         return text
+
+
+class _Bytes(io.RawIOBase):
+    """The lines of an input as bytes."""
+
+    def __init__(self, lines: _Input):
+        super().__init__()
+        self._lines = lines
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Stay open, as the input does."""
+
+    def readinto(self, room: memoryview) -> int:
+        if not self._rest:
+            self._rest = self._lines.readline().encode("utf-8", "surrogateescape")
+        part, self._rest = self._rest[: len(room)], self._rest[len(room) :]
+        room[: len(part)] = part
+        return len(part)

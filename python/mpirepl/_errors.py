@@ -78,7 +78,7 @@ def broken_off(
 
 def show(error: BaseException, name: str) -> None:
     """Show the traceback of `error`, raised by the cell or file called `name`."""
-    tb = _from_cell(error.__traceback__, name)
+    tb = _without_host(_from_cell(error.__traceback__, name))
     error.__traceback__ = tb
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, tb
     sys.last_exc = error
@@ -127,6 +127,18 @@ def _from_cell(tb: TracebackType | None, name: str) -> TracebackType | None:
         _run.is_host(tb.tb_frame.f_code.co_filename) or tb.tb_frame.f_code.co_filename in _RUNNERS
     ):
         tb = tb.tb_next
+    return tb
+
+
+def _without_host(tb: TracebackType | None) -> TracebackType | None:
+    """Drop the frames of mpirepl between the user's: debuggers shall not show them either."""
+    kept = []
+    while tb is not None:
+        if not _run.is_host(tb.tb_frame.f_code.co_filename):
+            kept.append(tb)
+        tb = tb.tb_next
+    for step in reversed(kept):
+        tb = TracebackType(tb, step.tb_frame, step.tb_lasti, step.tb_lineno)
     return tb
 
 

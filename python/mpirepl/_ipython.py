@@ -60,6 +60,14 @@ class _TerminalShell(interactiveshell.TerminalInteractiveShell):
 
     front = None
 
+    @default("prompts_class")
+    def _prompts_with_targets(self) -> type:
+        return _Prompts
+
+    @default("confirm_exit")
+    def _question_at_the_end(self) -> bool:
+        return False
+
     @default("displayhook_class")
     def _displayhook_of_nested_code(self) -> type:
         return DisplayHook  # the terminal's own goes past the capture
@@ -156,8 +164,6 @@ class FrontEnd:
         hook = sys.excepthook
         app = _App.instance(log_level=30)
         app.config.TerminalInteractiveShell.simple_prompt = False
-        app.config.TerminalInteractiveShell.prompts_class = _Prompts
-        app.config.TerminalInteractiveShell.confirm_exit = False
         app.config.TerminalInteractiveShell.term_title = False
         if colourless:
             app.config.InteractiveShell.colors = "NoColor"
@@ -180,6 +186,8 @@ class FrontEnd:
                 with contextlib.suppress(TypeError):
                     json.dumps(value)  # it fails for what JSON cannot hold
                     config.setdefault(section, {})[name] = value
+        app = self.shell.parent  # its configuration may hold no lists, but what to add to them
+        config["RankShell"] = {"extensions": [*app.extensions, *app.extra_extensions]}
         return json.dumps(config)
 
     @property
@@ -258,11 +266,12 @@ class FrontEnd:
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
         history, names = self.shell.history_manager, vars(__main__)
-        history.input_hist_raw.append(text.rstrip("\n"))
-        history.input_hist_parsed.append(text.rstrip("\n"))
+        text = text.rstrip("\n")
         names["_iii"], names["_ii"] = names.get("_ii", ""), names.get("_i", "")
-        names["_i"] = names[f"_i{number}"] = text.rstrip("\n")
-        self.shell.logger.log(names["_i"] + "\n", names["_i"] + "\n")
+        names["_i"], names[f"_i{number}"] = history.input_hist_raw[-1], text
+        history.input_hist_raw.append(text)
+        history.input_hist_parsed.append(text)
+        self.shell.logger.log(text + "\n", text + "\n")
 
     def showed(self, value: object, previous: object) -> None:
         """Note the value of a cell on this rank: Out, __ and their like."""
@@ -285,12 +294,13 @@ class FrontEnd:
             call = _only_call(ast.parse(source))
         except SyntaxError:
             return False
-        if call is None or call[0] != "run_line_magic" or not _is_for_front(*call[1:]):
+        if call is None or not _is_for_front(*call):
             return False
+        method, *arguments = call
         with _terminal.on_terminal():
             self.acts = True
             try:
-                value = self.shell.run_line_magic(call[1], call[2])
+                value = getattr(self.shell, method)(*arguments)
                 if value is not None:
                     print(value)
             except Exception as error:
@@ -300,8 +310,10 @@ class FrontEnd:
         return True
 
 
-def _is_for_front(magic: str, argument: str) -> bool:
-    """Tell whether a magic is about the editor: what it defines or restores is for the ranks."""
+def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:
+    """Tell whether a call is about the editor: what it defines or restores is for the ranks."""
+    if method != "run_line_magic":
+        return method == "show_usage"
     if magic == "alias":
         return not argument
     if magic == "store":
@@ -317,13 +329,13 @@ def _stub(name: str, text: str) -> Callable:
     return magic
 
 
-def _only_call(tree: ast.Module) -> tuple[str, str, str] | None:
-    """Return method, magic and argument if a cell is one call of a magic."""
+def _only_call(tree: ast.Module) -> tuple[str, ...] | None:
+    """Return method and arguments if a cell is one call as magics become: of a few strings."""
     match tree.body:
         case [ast.Expr(ast.Call(func=ast.Attribute(attr=method), args=[*arguments]))] if all(
             isinstance(argument, ast.Constant) for argument in arguments
         ):
             values = [argument.value for argument in arguments]
-            if len(values) == 2 and all(isinstance(value, str) for value in values):
+            if len(values) < 3 and all(isinstance(value, str) for value in values):
                 return method, *values
     return None

@@ -103,8 +103,8 @@ def _do_debug(argument: str) -> None:
 def _do_ipython(argument: str) -> None:
     from mpirepl import _rank_shell
 
-    _rank_shell.configuration = argument
     builtins.get_ipython = _rank_shell.get
+    _rank_shell.configure(argument)
 
 
 def _do_startup(file: str) -> None:

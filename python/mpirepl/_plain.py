@@ -114,6 +114,7 @@ class FrontEnd:
         else:
             readline.parse_and_bind("tab: complete")
             self._room = _teach_making_room(readline)
+            readline.parse_and_bind("set bell-style none")  # it would ring as output of a cell
             for key in _KEYS.strip().splitlines():
                 readline.parse_and_bind(key)
         for cell in self._history.last(_loaded_cells):

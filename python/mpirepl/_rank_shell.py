@@ -12,6 +12,14 @@ configuration = "{}"  # what the user has configured on rank 0, as JSON
 _shell = None
 
 
+def configure(as_json: str) -> None:
+    """Follow what the user has configured on rank 0, at once if that names extensions."""
+    global configuration
+    configuration = as_json
+    if _extensions():
+        get()
+
+
 def get() -> object:
     """Return this rank's shell, as get_ipython(); it works in the session's own namespace."""
     return _shell if _shell is not None else _make()
@@ -93,5 +101,19 @@ def _make() -> object:
     with keeping_names():
         use(RankShell.instance(user_module=__main__, config=config))
     _shell.run_line_magic("load_ext", "storemagic")  # the terminal's shell has it, too
+    for extension in _extensions():
+        _load(extension)
     sys.excepthook = hook
     return _shell
+
+
+def _extensions() -> list[str]:
+    return json.loads(configuration).get("RankShell", {}).get("extensions", [])
+
+
+def _load(extension: str) -> None:
+    """Load an extension; the others, and the session, can do without it if that fails."""
+    try:
+        _shell.extension_manager.load_extension(extension)
+    except Exception as error:
+        print(f"mpirepl: IPython's extension {extension} fails: {error!r}", file=sys.stderr)

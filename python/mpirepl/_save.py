@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RANK = "_rank"
 _HEADER = f'''"""Cells of an mpirepl session; runs as: mpiexec -n {_mpirepl.size} python FILE"""
 '''
-_SHELL = re.compile(r"^(?:([A-Za-z_][\w.]*)[ \t]*=[ \t]*)?!(?!=)(.+)$", re.MULTILINE)
+_SHELL = re.compile(r"^(?:([A-Za-z_][\w.]*)[ \t]*=[ \t]*)?!!?(?!=)(.+)$", re.MULTILINE)
 
 
 def save(file: str, entries: list[Entry], flags: int, force: bool) -> None:

@@ -341,8 +341,8 @@ class Session(SessionMagics):
         if match := _ASSIGNED.fullmatch(statement):
             return match[1] + b" = " + _call("!!", match[2].decode("utf-8", "surrogateescape"))
         if text.startswith("!"):
-            lines = text.count("\n")
-            return _call("!", text[1:].strip()) + b"\n" * lines
+            magic = "!!" if text.startswith("!!") else "!"
+            return _call(magic, text[len(magic) :].strip()) + b"\n" * text.count("\n")
         if not text.startswith("%"):
             return statement
         word, _, argument = text[1:].partition(" ")

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "embed/stacks.h"
+#include "embed/uninterrupted.h"
 
 namespace mpirepl {
 namespace {
@@ -39,18 +40,6 @@ py::object take_late_exceptions(const py::handle& nothing) {
         }
     }
     return late;
-}
-
-/// Runs what belongs to the session and not to the cell: a Ctrl-C that comes now is too late.
-template <typename Function>
-auto uninterrupted(Function&& function) {
-    while (true) {
-        try {
-            return function();
-        } catch (const py::error_already_set& error) {
-            if (!error.matches(PyExc_KeyboardInterrupt)) throw;
-        }
-    }
 }
 
 bool awaits(const py::handle& code) {

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "base/targets.h"
+#include "embed/uninterrupted.h"
 
 namespace mpirepl {
 namespace {
@@ -52,7 +53,8 @@ bool PythonSession::open_front_end(bool plain, bool quiet) {
 
 std::optional<std::string> PythonSession::read() {
     py::gil_scoped_acquire gil;
-    return session_.attr("read")().cast<std::optional<std::string>>();
+    return uninterrupted(
+        [this] { return session_.attr("read")().cast<std::optional<std::string>>(); });
 }
 
 void PythonSession::note_failure(const std::string& ranks) {

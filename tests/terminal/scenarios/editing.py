@@ -1,10 +1,11 @@
 """The line editor: keys, pastes, sizes, and what comes while a line is typed."""
 
-from scene import IPYTHON, Scene, scenario
+from scene import IPYTHON, PLAIN, Scene, scenario
 from terminal import (
     BACKSPACE,
     COLUMNS,
     CTRL_A,
+    CTRL_C,
     CTRL_E,
     CTRL_K,
     CTRL_U,
@@ -113,6 +114,15 @@ def completion_with_a_choice(t: Terminal, scene: Scene):
     t.type(ENTER)
     t.number += 1
     t.prompt()
+
+
+@scenario(PLAIN)
+def bell(t: Terminal):
+    """Keys that can do nothing are no output of rank 0."""
+    t.prompt()
+    t.type(f"{BACKSPACE}{CTRL_C}")
+    t.cell("print('done')")
+    expect("[stderr" not in t.text(), "the bell is output")
 
 
 @scenario()

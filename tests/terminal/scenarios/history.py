@@ -135,6 +135,16 @@ def cell_that_kills_itself_is_in_the_history(t: Terminal, scene: Scene):
     t.ends(t.status())
 
 
+@scenario(IPYTHON)
+def names_of_the_cells_before(t: Terminal):
+    """_i, _ii and _i1 are what was typed before, as in IPython."""
+    t.cell("first = 1")
+    t.cell("second = 2")
+    printed = t.cell("_i, _ii, _i1, In[2], _i3")
+    wanted = "('second = 2', 'first = 1', 'first = 1', 'second = 2', '_i, _ii, _i1, In[2], _i3')"
+    expect(wanted in printed, f"others: {printed}")
+
+
 @scenario()
 def history_magic(t: Terminal):
     """%history prints the cells so far."""

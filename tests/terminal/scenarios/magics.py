@@ -3,7 +3,7 @@
 import re
 
 from scene import IPYTHON, Scene, scenario
-from terminal import CTRL_C, ENTER, ESCAPE, Terminal, expect
+from terminal import CTRL_C, ENTER, Terminal, expect
 
 from scenarios import know_rank
 
@@ -18,6 +18,15 @@ def question_mark(t: Terminal):
     t.shows("Remove any common leading whitespace")
     leave_pager(t)
     expect(t.text().count("Remove any common") == 1, "it has come more than once")
+
+
+@scenario(IPYTHON)
+def question_mark_alone(t: Terminal):
+    """A question mark shows what IPython is, once."""
+    t.run("?")
+    t.shows("IPython -- An enhanced Interactive Python")
+    leave_pager(t)
+    expect(t.text().count("An enhanced Interactive Python") == 1, "it has come more than once")
 
 
 def leave_pager(t: Terminal) -> None:
@@ -241,86 +250,11 @@ def shell_command_with_a_value(t: Terminal):
     expect("['one', 'two']" in t.cell("list(lines)"), "other lines")
 
 
-@scenario(IPYTHON, command="")
-def which_values_the_user_wants_to_see(scene: Scene):
-    """IPython's ast_node_interactivity of the configuration holds, and %config changes it."""
-    scene.configure("c.InteractiveShell.ast_node_interactivity = 'all'\n")
-    t = scene.session(2)
-    t.until(lambda: "In [1]:" in t.text(), "a prompt")
-    lines = t.cell("'one'; 2; c = 3; 'four'")
-    values = [line.split(": ")[1] for line in lines.splitlines() if line.startswith("Out[1:1]")]
-    expect(values == ["'one'", "2", "'four'"], lines)
-    expect(t.cell("'one'; 2;") == "", "values that a semicolon hides")
-    t.magic("%config InteractiveShell.ast_node_interactivity = 'last_expr_or_assign'")
-    expect("Out[1:3]: 'a;b'" in t.cell("'none'; text = 'a;b'"), "no value of an assignment")
-    expect(t.cell("text = 'quiet';") == "", "a value that a semicolon hides")
-    t.run("exit")
-    t.ends()
-
-
-@scenario(IPYTHON, command="")
-def configuration_of_the_user(scene: Scene):
-    """Editing mode and aliases of the user's ipython_config.py hold, the latter on all ranks."""
-    scene.configure(
-        "c.TerminalInteractiveShell.editing_mode = 'vi'\n"
-        "c.AliasManager.user_aliases = [('tell', 'echo told')]\n"
-    )
-    t = scene.session(2)
-    t.until(lambda: "In [1]:" in t.text(), "a prompt")
-    t.type("xx40 + 2")
-    t.until(lambda: "xx40 + 2" in t.visible(), "the line")
-    t.type(ESCAPE)
-    t.until(lambda: "[nav]" in t.visible(), "the mode in the prompt")
-    t.type("02x")
-    t.until(lambda: "xx40" not in t.last_line() and "40 + 2" in t.last_line(), "the line mended")
-    t.type(ENTER)
-    t.until(lambda: "Out[1:1]: 42" in t.text(), "the value")
-    t.until(lambda: "In [2]:" in t.visible(), "the next prompt")
-    t.type(f"tell{ENTER}")
-    t.until(lambda: "[stdout:1] told" in t.text(), "what the alias prints")
-    t.until(lambda: "In [3]:" in t.visible(), "the next prompt")
-    t.type(f"exit{ENTER}")
-    t.ends(0)
-
-
-@scenario(IPYTHON, command="")
-def startup_files_of_the_user(scene: Scene):
-    """What the user's startup files define is there."""
-    scene.file(".ipython/profile_default/startup/00-mine.py", "mine = 6 * 7\n")
-    t = scene.session(2)
-    expect("Out[0:1]: 42" in t.cell("mine"), "the name is not there")
-
-
-@scenario(IPYTHON, command="")
-def startup_file_that_fails(scene: Scene):
-    """An error in a startup file is told of with its own line; the session begins all the same."""
-    scene.file(".ipython/profile_default/startup/00-mine.py", "mine = 1\nmine / 0\n")
-    t = scene.session(2)
-    expect("Out[1:1]: 42" in t.cell("6 * 7"), "the session has not begun")
-    expect('00-mine.py", line 2' in t.text(), "the line is not told")
-    expect("_magic" not in t.text() and "startup 1" not in t.text(), "it tells how it is run")
-
-
-@scenario(IPYTHON, command="")
-def keys_of_the_user(scene: Scene):
-    """So do key bindings that a startup file adds."""
-    scene.file(".ipython/profile_default/startup/00-keys.py", KEYS)
-    t = scene.session(2)
-    t.prompt()
-    t.type("\x1bq")
-    t.prompt("6 * 7")
-    t.type(ENTER)
-    t.number += 1
-    t.prompt()
-
-
-KEYS = """\
-shell = get_ipython()
-
-@shell.pt_app.key_bindings.add("escape", "q")
-def insert(event):
-    event.current_buffer.insert_text("6 * 7")
-"""
+@scenario()
+def shell_command_that_is_a_value(t: Terminal):
+    """!!command shows its lines as a value."""
+    t.cell("!!echo one; echo two")
+    expect("Out[2:2]: ['one', 'two']" in t.cell("_"), "other lines")
 
 
 @scenario()

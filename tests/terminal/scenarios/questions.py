@@ -96,6 +96,24 @@ def lines_of_standard_input(t: Terminal):
 
 
 @scenario()
+def bytes_of_standard_input(t: Terminal):
+    """sys.stdin.buffer asks for the same lines; Ctrl-D is its end."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("import sys; lines = [sys.stdin.readline(), *sys.stdin.buffer]")
+    for line in ("one", "zwölf"):
+        t.asks("[stdin:1] ")
+        t.type(line)
+        t.asks("[stdin:1] ", line)
+        t.type(ENTER)
+    t.asks("[stdin:1] ")
+    t.type(CTRL_D)
+    t.number += 1
+    t.prompt()
+    expect(r"['one\n', b'zw\xc3\xb6lf\n']" in t.cell("lines"), "other lines")
+
+
+@scenario()
 def output_before_a_question(t: Terminal):
     """What was printed before is on the screen when the question comes."""
     t.run("print('before'); _ = input('? ')")
@@ -160,6 +178,21 @@ def ctrl_c_at_a_question(t: Terminal):
 
 
 @scenario()
+def ctrl_c_at_a_question_of_a_thread(t: Terminal):
+    """Ctrl-C at a question that a thread asks after its cell leads to the prompt."""
+    t.cell("import threading, time; go = threading.Event()")
+    ask = "go.wait() and print('got', input('word? '))"
+    t.cell(f"%px --targets 1 threading.Thread(target=lambda: {ask}, daemon=True).start()")
+    t.run("go.set(); time.sleep(0.5); 'done'")
+    t.reports("Out", "'done'", "0-2")
+    t.asks("[stdin:1] word? ")
+    t.type(CTRL_C)
+    t.number += 1
+    t.prompt()
+    expect(t.cell("'alive'").count("'alive'") == 3, "the next cell does not work")
+
+
+@scenario()
 def breakpoint_on_rank_2(t: Terminal):
     """breakpoint() on one rank: its debugger is asked there."""
     know_rank(t)
@@ -178,6 +211,21 @@ def breakpoint_on_rank_2(t: Terminal):
 
 
 @scenario()
+def breakpoint_alone(t: Terminal):
+    """A cell that is a breakpoint and no more stops in itself."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("breakpoint(header='look')")
+    t.asks("[stdin:1] (Pdb) ")
+    t.sees(r"look$")
+    t.sees(r"> <cell 1>\(1\)<module>\(\)")
+    expect("display" not in t.printed(), "it stops in mpirepl")
+    t.type(f"c{ENTER}")
+    t.number += 1
+    t.prompt()
+
+
+@scenario()
 def debugger_is_left(t: Terminal):
     """q in the debugger ends the cell on that rank."""
     know_rank(t)
@@ -188,6 +236,22 @@ def debugger_is_left(t: Terminal):
     t.prompt()
     expect("BdbQuit" in t.printed(2), "it has not ended by it")
     expect("Out[1:3]: 1" in t.cell("rank"), "the next cell does not work")
+
+
+@scenario()
+def ctrl_c_at_a_question_after_the_debugger(t: Terminal):
+    """Ctrl-C ends a question also when pdb, which has been left with c, wants it for itself."""
+    t.run("%px --targets 1 breakpoint()")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"c{ENTER}")
+    t.number += 1
+    t.run("%px --targets 1 word = input('word? ')")
+    t.asks("[stdin:1] word? ")
+    t.type(CTRL_C)
+    t.reports("error", "KeyboardInterrupt.*", "1")
+    t.number += 1
+    t.prompt()
+    expect(t.cell("'alive'").count("'alive'") == 3, "the next cell does not work")
 
 
 @scenario()
@@ -226,6 +290,20 @@ def debug_magic_with_a_rank(t: Terminal, scene: Scene):
     t.cell("import wrong; wrong.divide(rank)")
     t.run("%debug 2")
     debugs(t, rank=2, value=2)
+
+
+@scenario()
+def debug_magic_after_a_magic(t: Terminal, scene: Scene):
+    """Above the file that %run has run stands the cell, not what runs it."""
+    scene.file("wrong.py", "x = 0\n1 / x\n")
+    t.cell("%run wrong.py")
+    t.run("%debug 1")
+    t.until(lambda: t.last_line().startswith("[stdin:1] "), "its question")
+    t.type(f"u{ENTER}")
+    t.sees(r"> <cell 1>\(1\)<module>\(\)")
+    t.until(lambda: t.last_line().startswith("[stdin:1] "), "its next question")
+    t.type(f"q{ENTER}")
+    t.finds_number()
 
 
 def debugs(t: Terminal, rank: int = 1, value: int = 0) -> None:
