@@ -40,8 +40,9 @@ CTRL_BACKSLASH = "\x1c"
 # the kernel hangs the terminal up and resets its modes, and nothing would be left to look at. What
 # the keys Ctrl-C and their like send before the terminal is raw does not end it.
 SHELL = """\
-trap : INT QUIT TSTP
+trap '' INT QUIT TSTP
 stty -g >'{notes}/before'
+trap : INT QUIT TSTP
 {command}
 echo $? >'{notes}/status'
 exec sleep infinity
