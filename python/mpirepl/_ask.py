@@ -100,18 +100,8 @@ def _breakpoint(*arguments: object, **options: object) -> object:
     return None
 
 
-class _Input(io.TextIOBase):
-    """Standard input of a cell: each line is a question without words."""
-
-    encoding = "utf-8"
-    errors = "surrogateescape"
-    name = "<stdin>"
-    mode = "r"
-
-    def __init__(self):
-        super().__init__()
-        self._rest = ""
-        self.buffer = io.BufferedReader(_Bytes(self))
+class _Standard:
+    """What standard input says of itself, as text and as bytes."""
 
     def readable(self) -> bool:
         return True
@@ -124,6 +114,20 @@ class _Input(io.TextIOBase):
 
     def close(self) -> None:
         """Stay open: exit() would close it, and the session may go on."""
+
+
+class _Input(_Standard, io.TextIOBase):
+    """Standard input of a cell: each line is a question without words."""
+
+    encoding = "utf-8"
+    errors = "surrogateescape"
+    name = "<stdin>"
+    mode = "r"
+
+    def __init__(self):
+        super().__init__()
+        self._rest = ""
+        self.buffer = io.BufferedReader(_Bytes(self))
 
     def readline(self, size: int | None = -1, /) -> str:
         if not self._rest:
@@ -145,25 +149,13 @@ class _Input(io.TextIOBase):
         return text
 
 
-class _Bytes(io.RawIOBase):
+class _Bytes(_Standard, io.RawIOBase):
     """The lines of an input as bytes."""
 
     def __init__(self, lines: _Input):
         super().__init__()
         self._lines = lines
         self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def isatty(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        """Stay open, as the input does."""
 
     def readinto(self, room: memoryview) -> int:
         if not self._rest:

@@ -49,7 +49,12 @@ def _shell_lines(command: str) -> list[str]:
         _expanded(command), shell=True, executable=_users_shell(), stdout=subprocess.PIPE, text=True
     )
     vars(__main__)["_exit_code"] = done.returncode
-    return done.stdout.splitlines()
+    lines = done.stdout.splitlines()
+    if not hasattr(builtins, "get_ipython"):
+        return lines
+    from IPython.utils.text import SList  # what users of IPython expect: lines.s, lines.grep()
+
+    return SList(lines)
 
 
 def _users_shell() -> str | None:

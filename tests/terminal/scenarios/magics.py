@@ -243,6 +243,13 @@ def shell_command(t: Terminal):
     expect(printed.count("] from the 42") == 3, f"not on every rank: {printed}")
 
 
+@scenario(IPYTHON)
+def shell_command_with_a_value_of_ipython(t: Terminal):
+    """The lines are IPython's list, with the forms that its users know."""
+    t.cell("lines = !echo one; echo two")
+    expect(t.cell("lines.s, lines.grep('t')").count("('one two', ['two'])") == 3, "another list")
+
+
 @scenario()
 def shell_command_with_a_value(t: Terminal):
     """name = !command keeps its lines."""

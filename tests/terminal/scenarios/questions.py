@@ -77,13 +77,9 @@ def question_of_several_lines(t: Terminal):
     expect("('first', 'second')" in t.cell("a, b"), "other answers")
 
 
-@scenario()
-def lines_of_standard_input(t: Terminal):
-    """sys.stdin asks without words; Ctrl-D is its end."""
-    t.magic("%targets 1")
-    t.targets = "1"
-    t.run("import sys; lines = list(sys.stdin)")
-    for line in ("one", "two"):
+def answer(t: Terminal, *lines: str) -> None:
+    """Answer rank 1's questions without words, the last one with Ctrl-D."""
+    for line in lines:
         t.asks("[stdin:1] ")
         t.type(line)
         t.asks("[stdin:1] ", line)
@@ -92,6 +88,15 @@ def lines_of_standard_input(t: Terminal):
     t.type(CTRL_D)
     t.number += 1
     t.prompt()
+
+
+@scenario()
+def lines_of_standard_input(t: Terminal):
+    """sys.stdin asks without words; Ctrl-D is its end."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("import sys; lines = list(sys.stdin)")
+    answer(t, "one", "two")
     expect(r"['one\n', 'two\n']" in t.cell("lines"), "other lines")
 
 
@@ -101,15 +106,7 @@ def bytes_of_standard_input(t: Terminal):
     t.magic("%targets 1")
     t.targets = "1"
     t.run("import sys; lines = [sys.stdin.readline(), *sys.stdin.buffer]")
-    for line in ("one", "zwölf"):
-        t.asks("[stdin:1] ")
-        t.type(line)
-        t.asks("[stdin:1] ", line)
-        t.type(ENTER)
-    t.asks("[stdin:1] ")
-    t.type(CTRL_D)
-    t.number += 1
-    t.prompt()
+    answer(t, "one", "zwölf")
     expect(r"['one\n', b'zw\xc3\xb6lf\n']" in t.cell("lines"), "other lines")
 
 
