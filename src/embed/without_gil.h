@@ -9,12 +9,12 @@
 namespace mpirepl {
 
 /// The part of a function in which its thread does not hold the GIL, because it may last. A thread
-/// that outlives Python's end, as a daemon may, stays there: CPython would tear it out of C++ code,
-/// and that ends the process.
+/// that outlives Python's end, as a daemon may, stays there if it can: CPython ends it where it
+/// takes the GIL, by what ends the process in a function that is noexcept.
 class WithoutGil {
   public:
     WithoutGil() : state_(PyEval_SaveThread()) { ++inside_; }
-    ~WithoutGil() {
+    ~WithoutGil() noexcept(false) {  // Python may end while this waits for the GIL
         stay_if_python_ends();
         --inside_;
         PyEval_RestoreThread(state_);
