@@ -13,10 +13,10 @@ namespace mpirepl {
 /// takes the GIL, by what ends the process in a function that is noexcept.
 class WithoutGil {
   public:
-    WithoutGil() : state_(PyEval_SaveThread()) { ++inside_; }
+    WithoutGil() : state_(PyEval_SaveThread()) { ++threads_inside; }
     ~WithoutGil() noexcept(false) {  // Python may end while this waits for the GIL
         stay_if_python_ends();
-        --inside_;
+        --threads_inside;
         PyEval_RestoreThread(state_);
     }
     WithoutGil(const WithoutGil&) = delete;
@@ -30,15 +30,15 @@ class WithoutGil {
         const bool ends = _Py_IsFinalizing() != 0;
 #endif
         if (!ends || ::syscall(SYS_gettid) == ::getpid()) return;
-        --inside_;
+        --threads_inside;
         while (true) ::pause();
     }
 
     /// How many threads are in such a part, and use what is ours there.
-    static int inside() { return inside_; }
+    static int inside() { return threads_inside; }
 
   private:
-    static inline std::atomic<int> inside_ = 0;
+    static inline std::atomic<int> threads_inside = 0;
     PyThreadState* state_;
 };
 
