@@ -72,8 +72,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
     def __repr__(self) -> str:
         state = "pending"
         if self.done():
-            failed = any(error.is_failure(o) for o in self._outcomes)
-            state = "failed" if failed else "finished"
+            state = "failed" if error.failures(self._outcomes) else "finished"
         return f"<{type(self).__name__}({self._fname}): {state}>"
 
     # Waiting
@@ -149,7 +148,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
             finally:
                 self._decoding = False
             self._client._fetched(self._ids, self.owner)
-        failed = [o for o in self._outcomes if error.is_failure(o)]
+        failed = error.failures(self._outcomes)
         if failed and not self._return_exceptions:
             super().set_exception(self._as_one(failed))
         else:
@@ -199,7 +198,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         """
         if return_when == FIRST_EXCEPTION:
             self.wait(timeout, FIRST_EXCEPTION)
-            failed = [o for i, o in self._ended() if error.is_failure(o)]
+            failed = error.failures([o for _, o in self._ended()])
             if failed and not return_exceptions:
                 raise self._as_one(failed)
         if not self.wait(timeout):
@@ -207,7 +206,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         if return_exceptions is None:
             return_exceptions = self._return_exceptions
         if not return_exceptions:
-            failed = [o for o in self._outcomes if error.is_failure(o)]
+            failed = error.failures(self._outcomes)
             if failed:
                 raise self._as_one(failed)
         if self._single and len(self._ids) == 1:
@@ -231,7 +230,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         """Return what the tasks have raised, or None."""
         if not self.wait(timeout):
             raise error.TimeoutError("Result not ready.")
-        failed = [o for o in self._outcomes if error.is_failure(o)]
+        failed = error.failures(self._outcomes)
         return self._as_one(failed) if failed else None
 
     def _must_be_done(self) -> None:
@@ -242,7 +241,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         """Tell whether no task has raised anything; they must have ended."""
         if not self.done():
             raise RuntimeError("Cannot check successful() if not done.")
-        return not any(error.is_failure(o) for o in self._outcomes)
+        return not error.failures(self._outcomes)
 
     @property
     def result_dict(self) -> dict[int, object]:

@@ -49,9 +49,6 @@ class DirectView(View):
         result = AsyncResult(self.client, ids, fname, single=single, owner=True)
         return self._finish(result, False)
 
-    def _blocks(self, block: bool | None) -> bool:
-        return self.block if block is None else block
-
     def _awaited(self, ids: range, fname: str, single: bool = False) -> object:
         """Wait for tasks of a blocking call; return what they have come to."""
         self._note(ids)

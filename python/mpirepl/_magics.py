@@ -40,13 +40,13 @@ def _about_px(kind: str, suffix: str, argument: str) -> None:
 
 def _shell(command: str) -> None:
     _run.flush()
-    status = subprocess.call(_expanded(command), shell=True, executable=_users_shell())
+    status = subprocess.call(expanded(command), shell=True, executable=_users_shell())
     vars(__main__)["_exit_code"] = status
 
 
 def _shell_lines(command: str) -> list[str]:
     done = subprocess.run(
-        _expanded(command), shell=True, executable=_users_shell(), stdout=subprocess.PIPE, text=True
+        expanded(command), shell=True, executable=_users_shell(), stdout=subprocess.PIPE, text=True
     )
     vars(__main__)["_exit_code"] = done.returncode
     lines = done.stdout.splitlines()
@@ -69,7 +69,7 @@ class _Expressions(string.Formatter):
         return eval(field_name, vars(__main__)), field_name
 
 
-def _expanded(command: str) -> str:
+def expanded(command: str) -> str:
     """Fill in ``{expression}`` and ``$name`` as IPython does; what fails stays as it is."""
     with contextlib.suppress(Exception):
         command = _Expressions().vformat(command, (), {})

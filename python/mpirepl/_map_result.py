@@ -80,13 +80,6 @@ class AsyncGatherResult(AsyncMapResult):
         self._join = join
 
     def _reconstructed(self, outcomes: list) -> object:
-        if any(error.is_failure(o) for o in outcomes):
+        if error.failures(outcomes):
             return list(outcomes)
         return self._join(outcomes)
-
-    def __iter__(self) -> Iterator:
-        for i in range(len(self._ids)):
-            yield self._one(i)
-
-    def __len__(self) -> int:
-        return len(self._ids)

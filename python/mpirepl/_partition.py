@@ -51,10 +51,11 @@ class RoundRobin(Blocks):
     @staticmethod
     def joined(parts: list) -> object:
         """Join what was cut."""
-        if not all(_is_array(part) for part in parts) and not _are_lists(parts):
+        are_arrays = bool(parts) and all(_is_array(part) for part in parts)
+        if not are_arrays and not _are_lists(parts):
             return parts
         count = sum(len(part) for part in parts)
-        if parts and all(_is_array(part) for part in parts):
+        if are_arrays:
             import numpy
 
             shape = (count, *parts[0].shape[1:])

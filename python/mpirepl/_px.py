@@ -237,9 +237,7 @@ def of_session(suffix: str = "") -> Px:
     if suffix not in _of_session:
         from mpirepl.client import Client
 
-        view = Client().direct_view()
-        view.block = True
-        activate(view, suffix)
+        activate(Client().direct_view(block=True), suffix)
         _of_session[suffix].follows_targets = True
     return _of_session[suffix]
 

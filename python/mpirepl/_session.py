@@ -26,8 +26,6 @@ for _name in __future__.all_feature_names:
 
 _MAGIC_LINE = re.compile(rb"^[%!]", re.MULTILINE)
 _ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTILINE)
-
-
 _PX_SETTINGS = ("pxresult", "pxconfig")  # what they say is about rank 0's views
 
 
@@ -369,13 +367,12 @@ def _px_named(name: str) -> str | None:
 
 
 def _expanded(argument: str) -> str:
-    """Fill names of rank 0 into the options of a magic: {name} and $name."""
-    names = vars(sys.modules["__main__"])
-    return re.sub(
-        r"\{(\w+)\}|\$(\w+)",
-        lambda found: str(names.get(found[1] or found[2], found[0])),
-        argument,
-    )
+    """Fill in what the options of a magic take from rank 0's names."""
+    if "{" not in argument and "$" not in argument:
+        return argument
+    from mpirepl import _magics
+
+    return _magics.expanded(argument)
 
 
 def begin(targets: str, fold: str, interactive: bool) -> Session:

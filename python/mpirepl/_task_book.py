@@ -259,7 +259,7 @@ class TaskBook:
         finally:
             if self._owner_of(ids[0]) is None:
                 self._dropped(ids, fetched)
-        failed = [o for o in outcomes if error.is_failure(o)]
+        failed = error.failures(outcomes)
         if failed:
             raise error.as_one(failed, fname, single)
         return outcomes[0] if single else outcomes

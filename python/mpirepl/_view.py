@@ -111,9 +111,10 @@ class View:
         """Take note of a result that is the user's; return it, or what it has come to."""
         self.client._own(result)
         self._note(result._ids)
-        if self.block if block is None else block:
-            return result.get()
-        return result
+        return result.get() if self._blocks(block) else result
+
+    def _blocks(self, block: bool | None) -> bool:
+        return self.block if block is None else block
 
     def _note(self, ids: Sequence[int]) -> None:
         if ids:
@@ -176,13 +177,13 @@ class View:
         """Return a decorator: calls of the function run on the engines."""
         from mpirepl.remotefunction import remote
 
-        return remote(self, self.block if block is None else block, **flags)
+        return remote(self, self._blocks(block), **flags)
 
     def parallel(self, dist: str = "b", block: bool | None = None, **flags: object) -> Callable:
         """Return a decorator: calls of the function are spread over sequences."""
         from mpirepl.remotefunction import parallel
 
-        return parallel(self, dist, self.block if block is None else block, **flags)
+        return parallel(self, dist, self._blocks(block), **flags)
 
     # The client's, for convenience
 

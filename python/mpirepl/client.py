@@ -289,8 +289,7 @@ class Client(TaskBook):
 
     def activate(self, targets: object = "all", suffix: str = "") -> DirectView:
         """Make %px and its kind act on a view, which is returned."""
-        view = self.direct_view(targets)
-        view.block = True
+        view = self.direct_view(targets, block=True)
         view.activate(suffix)
         return view
 
@@ -331,6 +330,4 @@ def _activate_magics(client: Client) -> None:
         return
     from mpirepl import magics
 
-    view = client.direct_view()
-    view.block = True
-    magics.activate(view, "")
+    magics.activate(client.direct_view(block=True), "")

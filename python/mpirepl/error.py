@@ -15,6 +15,11 @@ def is_failure(outcome: object) -> bool:
     return isinstance(outcome, Exception) and vars(outcome).get("_failure") == id(outcome)
 
 
+def failures(outcomes: list) -> list[Exception]:
+    """Return what tasks have failed with, of what they have come to."""
+    return [outcome for outcome in outcomes if is_failure(outcome)]
+
+
 class IPythonError(Exception):
     """What all of these are."""
 

@@ -127,7 +127,7 @@ class _Spread(AsyncMapResult):
         self._join = join
 
     def _reconstructed(self, outcomes: list) -> object:
-        if any(error.is_failure(o) for o in outcomes):
+        if error.failures(outcomes):
             return list(outcomes)
         if all(hasattr(o, "__len__") or hasattr(o, "__iter__") for o in outcomes):
             return self._join(outcomes)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Python.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,8 +35,10 @@ class WithoutGil {
         while (true) ::pause();
     }
 
-    /// How many threads are in such a part, and use what is ours there.
-    static int inside() { return threads_inside; }
+    /// Waits until no thread is in such a part, and uses what is ours there; after Python's end.
+    static void await_all() {
+        while (threads_inside > 0) ::sched_yield();
+    }
 
   private:
     static inline std::atomic<int> threads_inside = 0;

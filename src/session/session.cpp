@@ -19,6 +19,7 @@
 #include "embed/crash_report.h"
 #include "embed/interpreter.h"
 #include "embed/stacks.h"
+#include "embed/without_gil.h"
 #include "guard/guard.h"
 #include "session/builtin_module.h"
 #include "session/display.h"
@@ -134,7 +135,7 @@ class Rank {
         }
         relay_->leave();
         end_output_saving();
-        end_task_module();
+        WithoutGil::await_all();
         if (is_root_ && std::getenv("MPIREPL_STATISTICS") != nullptr)
             ::dprintf(capture_.real_stderr(), "mpirepl: rank 0 received %llu bytes of reports\n",
                       static_cast<unsigned long long>(agent_.received()));

@@ -2,7 +2,6 @@
 
 #include <pybind11/embed.h>
 #include <pybind11/stl.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <optional>
@@ -297,10 +296,6 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl_tasks, module) {
 void connect_task_module(Relay* the_relay, Display* the_display) {
     relay = the_relay;
     display = the_display;
-}
-
-void end_task_module() {
-    while (WithoutGil::inside() > 0) ::sched_yield();
 }
 
 bool task_was_interrupted() {

@@ -10,9 +10,6 @@ namespace mpirepl {
 /// any Python code uses them. `display` is null on all ranks but 0.
 void connect_task_module(Relay* relay, Display* display);
 
-/// Waits until no thread of Python is in this module any more; Python has ended.
-void end_task_module();
-
 /// Tells, once, whether a task of this rank has ended with KeyboardInterrupt. The caller holds the
 /// GIL.
 bool task_was_interrupted();
