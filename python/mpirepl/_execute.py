@@ -2,7 +2,7 @@
 
 import sys
 
-from mpirepl import _compile, _engine, _run, serialize
+from mpirepl import _compile, _engine, _run, _sources, serialize
 
 
 def execute(code: str, silent: bool) -> dict:
@@ -24,7 +24,7 @@ def execute(code: str, silent: bool) -> dict:
     source = code.encode()
     if not source.endswith(b"\n"):
         source += b"\n"
-    _run.remember_source(name, source)
+    _sources.remember(name, source)
     shown: list = []
     hook, sys.displayhook = sys.displayhook, shown.append
     names = serialize.namespace()

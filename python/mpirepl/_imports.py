@@ -1,6 +1,7 @@
 """Notice extension modules that are linked to another MPI library than this program."""
 
-from importlib.machinery import ExtensionFileLoader, ModuleSpec
+# importlib.machinery's; that one imports warnings and more, which every start would pay for.
+from _frozen_importlib_external import ExtensionFileLoader
 from types import ModuleType
 
 import _mpirepl
@@ -14,7 +15,7 @@ def _message(module: str, file: str, library: str) -> str:
     )
 
 
-def _take_under_guard(spec: ModuleSpec) -> None:
+def _take_under_guard(spec: object) -> None:
     """Lead what this import has loaded to the guard; say so if that cannot be done."""
     from mpirepl import _run
 
@@ -30,7 +31,7 @@ def watch() -> None:
     """Make importing such a module an ImportError, before its code can crash the rank."""
     create_module = ExtensionFileLoader.create_module
 
-    def create_checked(self: ExtensionFileLoader, spec: ModuleSpec) -> ModuleType:
+    def create_checked(self: ExtensionFileLoader, spec: object) -> ModuleType:
         if library := _mpirepl.foreign_mpi_of(spec.origin):
             raise ImportError(
                 _message(spec.name, spec.origin, library), name=spec.name, path=spec.origin

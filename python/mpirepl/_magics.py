@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import _mpirepl
 
 import __main__
-from mpirepl import _compile, _run
+from mpirepl import _compile, _run, _sources
 
 
 def run(name: str, argument: str) -> object:
@@ -87,7 +87,7 @@ def _do_time(code: str) -> None:
     name = "<time>"
     source = code.encode() + b"\n"
     codes = _compile.cell(source, name, 0)
-    _run.remember_source(name, source)
+    _sources.remember(name, source)
     begin = time.perf_counter()
     try:
         for part in codes:

@@ -33,7 +33,7 @@ class FrontEnd:
         startup = os.environ.get("PYTHONSTARTUP")
         self._startup = [_terminal.call_of_file(startup)] if startup else []
         self._compiler = codeop.CommandCompiler()
-        self._compiler.compiler.flags |= _compile.TOP_LEVEL_AWAIT
+        self._compiler.compiler.flags |= _mpirepl.TOP_LEVEL_AWAIT
         self._readline = None
         if _mpirepl.terminal is not None:
             with contextlib.suppress(ImportError):

@@ -1,7 +1,6 @@
 """What running a cell or a program takes on a rank; src/embed/runner.cpp calls it."""
 
 import builtins
-import contextlib
 import marshal
 import sys
 from types import CodeType
@@ -26,7 +25,6 @@ cell_hooks: list = []  # to be called before and after each cell of the session
 on_value = None  # told of each value that a cell shows here, and of the one before it
 after_error = None  # to be called when an error has been shown, while its cell still runs
 _loop = None
-_sources: dict | None = None  # of linecache, whose import takes a while
 
 
 def is_host(file: str) -> bool:
@@ -90,16 +88,6 @@ def broken_off(
 def note_time(seconds: float) -> None:
     """Have a time of this rank reported with the current cell."""
     timings.append((_mpirepl.rank, seconds))
-
-
-def remember_source(name: str, source: bytes) -> None:
-    """Let tracebacks and inspect.getsource find the lines of a cell."""
-    global _sources
-    if _sources is None:
-        from linecache import cache as _sources
-    if name not in _sources:
-        text = source.decode("utf-8", "replace")
-        _sources[name] = (len(text), None, text.splitlines(True), name)
 
 
 def execute(code: CodeType, namespace: dict) -> None:
@@ -173,6 +161,8 @@ def _event_loop():
 
 
 def _exit_status(exit: SystemExit) -> int:
+    import contextlib  # not by every start
+
     with contextlib.suppress(OSError):
         flush()
     if exit.code is None:

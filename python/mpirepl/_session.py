@@ -6,12 +6,11 @@ The C++ loop gives each piece of input to prepare() and does what it says.
 import __future__
 
 import marshal
-import re
 import sys
 
 import _mpirepl
 
-from mpirepl import _compile, _help, _run
+from mpirepl import _compile, _help, _run, _sources
 from mpirepl._session_magics import Entry, MagicError, SessionMagics, parse_targets, say
 
 DONE, FAILED, SYNTAX_ERROR, QUIT, RUN = range(5)  # Verdict in src/session/python_session.h
@@ -24,8 +23,6 @@ _FUTURE = 0
 for _name in __future__.all_feature_names:
     _FUTURE |= getattr(__future__, _name).compiler_flag
 
-_MAGIC_LINE = re.compile(rb"^[%!]", re.MULTILINE)
-_ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTILINE)
 _PX_SETTINGS = ("pxresult", "pxconfig")  # what they say is about rank 0's views
 
 
@@ -161,7 +158,7 @@ class Session(SessionMagics):
         entry = Entry(self.number, plan.targets, text)
         if not self._hidden:
             self.history.append(entry)
-            _run.remember_source(name, text)
+            _sources.remember(name, text)
             if self.front is not None:
                 self.front.took(self.number, entry.text)
         try:
@@ -312,19 +309,20 @@ class Session(SessionMagics):
     @staticmethod
     def _px_targets(plan: Plan, argument: str, anywhere: bool = False) -> str:
         """Take --targets from the arguments of %px and return the rest."""
-        begin = r"(.*?(?:^|\s))" if anywhere and argument.lstrip().startswith("-") else r"(\s*)"
-        match = re.fullmatch(begin + r"(?:--targets|-t)(?:\s+|\s*=\s*)(\S+)(.*)", argument)
-        if not match:
-            return argument.strip()
-        plan.targets = parse_targets(match[2])
-        return f"{match[1].strip()} {match[3].strip()}".strip()
+        from mpirepl import _magic_text
+
+        spec, rest = _magic_text.targets_and_rest(argument, anywhere)
+        if spec is not None:
+            plan.targets = parse_targets(spec)
+        return rest
 
     def _with_calls(self, source: bytes) -> bytes:
         """Replace the magics and shell commands among the code with calls, line for line."""
         if source.lstrip().startswith(b"%%"):
             return source  # of the front end
-        assigned = _ASSIGNED.search(source)
-        if not assigned and not _MAGIC_LINE.search(source):
+        from mpirepl import _magic_text
+
+        if not _magic_text.is_in(source):
             return source
         pieces, end = [], 0
         for statement in _mpirepl.statements(source):
@@ -335,8 +333,10 @@ class Session(SessionMagics):
         return b"".join([*pieces, source[end:]])
 
     def _as_call(self, statement: bytes) -> bytes:
+        from mpirepl import _magic_text
+
         text = statement.decode("utf-8", "surrogateescape")
-        if match := _ASSIGNED.fullmatch(statement):
+        if match := _magic_text.ASSIGNED.fullmatch(statement):
             return match[1] + b" = " + _call("!!", match[2].decode("utf-8", "surrogateescape"))
         if text.startswith("!"):
             magic = "!!" if text.startswith("!!") else "!"

@@ -1,7 +1,5 @@
 """The magics that act on the session alone, on rank 0."""
 
-import re
-
 import _mpirepl
 
 from mpirepl import _help
@@ -162,6 +160,8 @@ def select(history: list[Entry], ranges: str) -> list[Entry]:
     """Return the cells that ranges like ``2 4-6`` name; all for an empty string."""
     if not ranges.strip():
         return list(history)
+    import re  # half a megabyte on a rank
+
     chosen = []
     for item in ranges.split():
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", item)

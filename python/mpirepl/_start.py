@@ -2,7 +2,7 @@
 
 import sys
 
-from mpirepl import _imports
+from mpirepl import _imports, _sources
 
 path: list[str] = []  # sys.path as all ranks know it
 
@@ -22,3 +22,4 @@ def start(path0: str | None) -> None:
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
     _imports.watch()
+    _sources.wait_for_linecache()

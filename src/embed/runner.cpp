@@ -53,7 +53,7 @@ Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     main_ = held(py::module_::import("__main__"));
     timings_ = held(module_.attr("timings"));
     hooks_ = held(module_.attr("cell_hooks"));
-    remember_source_ = held(module_.attr("remember_source"));
+    remember_source_ = held(py::module_::import("mpirepl._sources").attr("remember"));
     flush_ = held(module_.attr("flush"));
     nothing_ = held(module_.attr("nothing"));
 }

@@ -76,6 +76,16 @@ std::optional<std::pair<int, std::string>> wait_for_answer() {
     return std::pair(static_cast<int>(answer->kind), std::move(answer->text));
 }
 
+/// What compile() makes of one statement with its value shown. compile() itself fills all types of
+/// the syntax tree first, a hundred and more, which most sessions never see.
+py::object compile_single(const py::bytes& source, const py::str& name, int flags) {
+    PyCompilerFlags settings{.cf_flags = flags, .cf_feature_version = PY_MINOR_VERSION};
+    PyObject* code = Py_CompileStringObject(PyBytes_AS_STRING(source.ptr()), name.ptr(),
+                                            Py_single_input, &settings, -1);
+    if (code == nullptr) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(code);
+}
+
 }  // namespace
 
 // The few primitives that the Python package stands on; it says what they mean to a user.
@@ -108,6 +118,8 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.def(
         "withdraw_question", [] { relay->asked().give_up(); }, Unlocked());
     // Rank 0 only:
+    module.attr("TOP_LEVEL_AWAIT") = PyCF_ALLOW_TOP_LEVEL_AWAIT;  // _ast's, without importing it
+    module.def("compile_single", compile_single);
     module.def("say",
                [](std::string line, bool to_stderr) { display->say(std::move(line), to_stderr); });
     module.def("show_error", [](const std::string& spec, const std::string& text) {

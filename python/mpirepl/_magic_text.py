@@ -1,0 +1,24 @@
+"""How magics and shell commands are written among the code of a cell.
+
+Imported with the first cell that may have one: re is half a megabyte on a rank.
+"""
+
+import re
+
+ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTILINE)  # x = !command
+_MAGIC_LINE = re.compile(rb"^[%!]", re.MULTILINE)
+_TARGETS = r"(?:--targets|-t)(?:\s+|\s*=\s*)(\S+)(.*)"
+
+
+def is_in(source: bytes) -> bool:
+    """Tell whether a magic or a command may be in a cell."""
+    return bool(ASSIGNED.search(source) or _MAGIC_LINE.search(source))
+
+
+def targets_and_rest(argument: str, anywhere: bool) -> tuple[str | None, str]:
+    """Take --targets, or None, from the beginning of %px's arguments, or from all its options."""
+    begin = r"(.*?(?:^|\s))" if anywhere and argument.lstrip().startswith("-") else r"(\s*)"
+    match = re.fullmatch(begin + _TARGETS, argument)
+    if not match:
+        return None, argument.strip()
+    return match[2], f"{match[1].strip()} {match[3].strip()}".strip()
