@@ -1,8 +1,8 @@
 #include "embed/interpreter.h"
 
+#include <pthread.h>
 #include <pybind11/embed.h>
 #include <pybind11/stl.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -20,6 +20,8 @@ namespace {
 namespace py = pybind11;
 
 constexpr const char* source_tree_variable = "MPIREPL_SOURCE";
+
+bool is_forked = false;  // this process is a child of a rank
 
 /// Owns a PyConfig and turns the errors of its functions into UserError.
 class Config {
@@ -75,12 +77,12 @@ Interpreter::Interpreter(const std::vector<std::string>& arguments,
         py::module_::import("sys").attr("path").attr("insert")(0, source_tree);
     py::module_::import("mpirepl._start").attr("start")(path0);
     runner_.emplace(std::move(code_end));
+    ::pthread_atfork(nullptr, nullptr, [] { is_forked = true; });
     PyEval_SaveThread();
 }
 
 Outcome Interpreter::run(const Cell& cell) {
     set_crash_report_cell(cell.number);
-    pid_t process = ::getpid();
     Outcome outcome;
     {
         py::gil_scoped_acquire gil;
@@ -89,7 +91,7 @@ Outcome Interpreter::run(const Cell& cell) {
     flush_c_output();
     // A child that a cell has forked, and that has come to the cell's end, must not go on as a
     // rank.
-    if (::getpid() != process) ::_exit(outcome.status);
+    if (is_forked) ::_exit(outcome.status);
     return outcome;
 }
 
