@@ -26,11 +26,14 @@ constexpr auto longest_nap = 1ms;    // this for a while,
 constexpr auto idle_nap = 30ms;      // this in a session that has been idle, and
 constexpr auto deaf_nap = 9ms;       // this where nobody can ring,
 constexpr auto idle_after = 500ms;   // for so long.
-constexpr auto spin = 1ms;           // Before that a waiting main thread only yields,
-constexpr auto thread_nap = 200us;   // and the agent's thread leaves the core to the main thread.
+constexpr auto thread_nap = 200us;   // The agent's thread leaves the core to the main thread.
+// These are as many times as long where ranks share a core, up to so many:
+constexpr int most_crowded = 32;
+constexpr auto spin = 1ms;           // Before it naps a waiting main thread only yields.
 constexpr auto still_awake = 500us;  // Who has been sent something so recently is awake.
-constexpr auto second_look = 5ms;  // While the main thread does the work, the agent's thread looks
-constexpr auto idle_look = 50ms;   // so often whether it still does.
+constexpr auto second_look = 5ms;    // While the main thread does the work, the agent's thread
+                                     // looks so often whether it still does,
+constexpr auto idle_look = 50ms;     // and so often in a session that has been idle.
 
 }  // namespace
 
@@ -39,9 +42,11 @@ Agent::Agent(const World& world)
       channel_(world.control()),
       transfers_(world.data()),
       bell_(world.doorbells(), world.rank()),
+      crowding_(std::min(world.crowding(), most_crowded)),
       sent_(static_cast<std::size_t>(world.size())) {}
 
 Agent::~Agent() {
+    hand_over();
     if (thread_.joinable()) thread_.join();
 }
 
@@ -55,9 +60,13 @@ void Agent::start(AgentListener& listener) {
 
 void Agent::run() {
     while (true) {
+        if (main_works_) {
+            rest(since_last_event() < idle_after ? crowding_ * second_look : idle_look);
+            continue;
+        }
         std::unique_lock lock(mutex_, std::try_to_lock);
         if (!lock) {
-            nap(since_last_event() < idle_after ? second_look : idle_look);
+            sched_yield();
             continue;
         }
         if (ended()) return;
@@ -85,11 +94,32 @@ Agent::Clock::duration Agent::pause_after(Clock::duration idle) const {
     return idle < transfer_spin ? Duration::zero() : nap_after(idle);
 }
 
+/// Rests until the main thread hands over, at most that long.
+void Agent::rest(Clock::duration longest) {
+    std::unique_lock lock(rest_mutex_);
+    called_.wait_for(lock, longest, [this] { return std::exchange(is_called_, false); });
+}
+
+void Agent::hand_over() {
+    {
+        const std::scoped_lock lock(rest_mutex_);
+        is_called_ = true;
+    }
+    called_.notify_one();
+}
+
 bool Agent::work_until(const std::function<bool()>& done) {
-    std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(mutex_);
+    main_works_ = true;
+    const bool is_done = take_turns_until(done);
+    main_works_ = false;
+    return is_done;
+}
+
+bool Agent::take_turns_until(const std::function<bool()>& done) {
     while (!done()) {
         Duration idle = since_last_event();
-        bool spins = idle < spin;
+        bool spins = idle < crowding_ * spin;
         // Messages are what a rank waits for; the rest costs system calls.
         bool thorough = !spins || ++turns_ % thorough_share == 0;
         if (turn(thorough)) continue;
@@ -148,7 +178,8 @@ void Agent::send(int destination, const Message& message) { send(destination, en
 void Agent::send(int destination, std::shared_ptr<const std::string> bytes) {
     channel_.send(destination, std::move(bytes));
     Clock::time_point now = Clock::now();
-    if (now - std::exchange(sent_[static_cast<std::size_t>(destination)], now) > still_awake)
+    if (now - std::exchange(sent_[static_cast<std::size_t>(destination)], now) >
+        crowding_ * still_awake)
         bell_.ring(destination);
     last_event_ = now;  // there may be an answer soon
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -59,6 +60,9 @@ class Agent {
     /// Works until `done` is true, which is asked between turns.
     /// @return false when a signal came in first
     bool work_until(const std::function<bool()>& done);
+    /// Has the thread take over at once, which it else does some milliseconds after the main thread
+    /// has gone.
+    void hand_over();
     /// Calls a function as part of a turn, after all that has been posted, and returns its value.
     template <typename Function>
     auto now(Function&& function) {
@@ -95,6 +99,8 @@ class Agent {
     bool busy() const { return channel_.sending() || transfers_.active(); }
     Clock::duration nap_after(Clock::duration idle) const;
     Clock::duration pause_after(Clock::duration idle) const;
+    void rest(Clock::duration longest);
+    bool take_turns_until(const std::function<bool()>& done);
     Clock::duration since_last_event() const { return Clock::now() - last_event_.load(); }
 
     const World& world_;
@@ -109,9 +115,14 @@ class Agent {
     Channel channel_;
     Transfers transfers_;
     Doorbell bell_;
+    const int crowding_;
     std::vector<Clock::time_point> sent_;  ///< to each rank, at last
     AgentListener* listener_ = nullptr;
     std::atomic<Clock::time_point> last_event_{};
+    std::atomic<bool> main_works_ = false;  ///< instead of the thread
+    std::mutex rest_mutex_;
+    std::condition_variable called_;
+    bool is_called_ = false;
     unsigned turns_ = 0;
     bool ending_ = false;
     pthread_t main_thread_ = ::pthread_self();

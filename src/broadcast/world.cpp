@@ -53,6 +53,8 @@ World::World() : host_(host_name()) {
     for (MPI_Comm comm : {control_, data_})
         MPIREPL_MPI(PMPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));
     doorbells_ = agree_on_doorbells();
+    if (doorbells_ != 0)
+        crowding_ = std::max(1, size_ / static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
     down_ = std::make_unique<Tree>(rank_, size_, down_arity);
     up_ = std::make_unique<Tree>(rank_, size_,
                                  size_ <= star_size ? std::max(1, size_ - 1) : up_arity);

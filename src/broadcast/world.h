@@ -39,6 +39,8 @@ class World {
     /// make a hop dearer than a copy.
     const Tree& up() const { return *up_; }
     const std::string& host() const { return host_; }
+    /// How many ranks share a core; 1 when they are on several hosts, where nobody has counted.
+    int crowding() const { return crowding_; }
     /// A number that no other session has, when all ranks hear each other's doorbells; else 0.
     std::uint64_t doorbells() const { return doorbells_; }
 
@@ -61,6 +63,7 @@ class World {
     std::unique_ptr<Tree> up_;
     std::string host_;
     std::uint64_t doorbells_ = 0;
+    int crowding_ = 1;
 };
 
 }  // namespace mpirepl

@@ -125,6 +125,7 @@ bool Relay::has_next() const {
 void Relay::run_tasks() {
     flush_python();  // what is not the tasks'
     sentry_.begin_tasks();
+    if (workbench_.tasks_are_long()) agent_.hand_over();
     workbench_.run(
         [this](const Work& work) { return run_in_python(work, [this] { return end_code(); }); });
     sentry_.end_tasks();

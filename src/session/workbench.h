@@ -69,6 +69,8 @@ class Workbench {
     // For the main thread:
     /// Runs tasks that are ready: one, or some that are short.
     void run(const Run& run);
+    /// By those that have run.
+    bool tasks_are_long() const { return seconds_ > 1e-3; }
     /// It runs one.
     bool running() const { return running_ != 0; }
     /// Says something about the task that runs.
