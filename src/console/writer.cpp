@@ -3,12 +3,16 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/signals_blocked.h"
 
 namespace mpirepl {
 namespace {
+
+/// Those who print are told to go on while the rest is written.
+constexpr std::size_t most_at_once = 128 * 1024;
 
 void wait_until_writable(int fd) {
     pollfd entry{fd, POLLOUT, 0};
@@ -52,21 +56,24 @@ void Writer::run() {
         queue_.pop_front();
         lock.unlock();
         write_all(destination, text);
-        waiting_ -= text.size();
         lock.lock();
     }
 }
 
-void Writer::write_all(Destination destination, const std::string& text) {
-    for (std::size_t done = 0; done < text.size() && failures_[destination] == 0;) {
-        ssize_t size = ::write(fds_[destination].get(), text.data() + done, text.size() - done);
-        if (size >= 0)
-            done += static_cast<std::size_t>(size);
-        else if (errno == EAGAIN)  // someone else made it non-blocking
+void Writer::write_all(Destination destination, std::string_view text) {
+    while (!text.empty() && failures_[destination] == 0) {
+        const ssize_t size =
+            ::write(fds_[destination].get(), text.data(), std::min(text.size(), most_at_once));
+        if (size >= 0) {
+            text.remove_prefix(static_cast<std::size_t>(size));
+            waiting_ -= static_cast<std::size_t>(size);
+        } else if (errno == EAGAIN) {  // someone else made it non-blocking
             wait_until_writable(fds_[destination].get());
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             failures_[destination] = errno;
+        }
     }
+    waiting_ -= text.size();  // what can no longer be written
 }
 
 }  // namespace mpirepl

@@ -7,6 +7,7 @@
 #include <deque>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -33,7 +34,7 @@ class Writer : public Sink {
 
   private:
     void run();
-    void write_all(Destination destination, const std::string& text);
+    void write_all(Destination destination, std::string_view text);
 
     std::array<Fd, 2> fds_;
     std::array<std::atomic<int>, 2> failures_{};
