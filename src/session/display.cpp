@@ -70,7 +70,8 @@ Display::Display(const World& world, Agent& agent, Capture& capture, FrontEnd& f
       watch_(
           world.size(), [this](const Message& message) { tell_all(message); },
           [this](const std::string& lines, bool to_stderr) { say_lines(lines, to_stderr); },
-          [this] { return sentry_.is_quiet(); }, [this] { return dispatcher_.busy(); }),
+          [this] { return sentry_.is_quiet(); }, [this] { return dispatcher_.busy(); },
+          [this] { return questions_.ranks(); }),
       dispatcher_(world, agent, workbench_) {
     front_end_.start(agent, {.where = [this] { watch_.show_where(); },
                              .kill = [this] { kill(); },

@@ -65,6 +65,13 @@ void OpenQuestions::answered(Answer::Kind kind, std::string text) {
     not_before_ = Clock::now() + (open_.empty() ? for_lower_ranks : Clock::duration::zero());
 }
 
+RankSet OpenQuestions::ranks() const {
+    RankSet ranks;
+    for (const auto& [rank, question] : open_) ranks.insert(RankSet::single(rank));
+    if (current_ && !withdrawn_) ranks.insert(RankSet::single(current_->rank));
+    return ranks;
+}
+
 void OpenQuestions::tick(Clock::time_point now, bool user_is_free) {
     if (open_.empty() || current_ || !user_is_free || now < not_before_) return;
     current_ = std::move(open_.begin()->second);

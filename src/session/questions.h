@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/rank_set.h"
 #include "broadcast/messages.h"
 
 namespace mpirepl {
@@ -53,6 +54,8 @@ class OpenQuestions {
     OpenQuestions(Put put, Reply reply) : put_(std::move(put)), reply_(std::move(reply)) {}
 
     void add(Question&& question, Clock::time_point now);
+    /// Those that wait for an answer.
+    RankSet ranks() const;
     /// The rank does not want to know any more.
     /// @return whether that question is on the screen
     bool withdraw(int rank);

@@ -92,7 +92,9 @@ void Watch::take(Picture&& picture) {
     pictures_.push_back(std::move(picture));
     if (pictures_.size() < static_cast<std::size_t>(size_)) return;
     if (phase_ == Phase::breaking && !asks_for_where_) {
-        std::erase_if(pictures_, [&](const Picture& p) { return parked_.contains(p.rank); });
+        RankSet excused = parked_;
+        excused.insert(asking_());
+        std::erase_if(pictures_, [&](const Picture& p) { return excused.contains(p.rank); });
         if (!pictures_.empty())
             say_("mpirepl: still running after the interrupt:\n" + guard::where(pictures_), true);
     } else if (std::exchange(asks_for_where_, false)) {

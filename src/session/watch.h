@@ -27,12 +27,15 @@ class Watch {
     /// @param say prints whole lines
     /// @param quiet whether rank 0 itself does not compute
     /// @param busy the ranks that have tasks of views
-    Watch(int size, Tell tell, Say say, std::function<bool()> quiet, std::function<RankSet()> busy)
+    /// @param asking the ranks that wait for the user's answer
+    Watch(int size, Tell tell, Say say, std::function<bool()> quiet, std::function<RankSet()> busy,
+          std::function<RankSet()> asking)
         : size_(size),
           tell_(std::move(tell)),
           say_(std::move(say)),
           quiet_(std::move(quiet)),
-          busy_with_tasks_(std::move(busy)) {}
+          busy_with_tasks_(std::move(busy)),
+          asking_(std::move(asking)) {}
 
     void begin(const Cell& cell, bool guarded, Clock::time_point now);
     /// The cell has ended everywhere.
@@ -60,6 +63,7 @@ class Watch {
     Say say_;
     std::function<bool()> quiet_;
     std::function<RankSet()> busy_with_tasks_;
+    std::function<RankSet()> asking_;
     bool breaks_tasks_off_ = false;
     Phase phase_ = Phase::off;
     bool guarded_ = false;

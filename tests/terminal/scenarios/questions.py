@@ -335,3 +335,26 @@ def exit_while_a_thread_of_rank_0_asks(t: Terminal):
     t.cell("threading.Thread(target=input, daemon=True).start()")
     t.run("exit")
     t.ends()
+
+
+@scenario()
+def ctrl_c_in_the_debugger(t: Terminal, scene: Scene):
+    """A rank that waits for the user again after Ctrl-C is none that does not stop."""
+    know_rank(t)
+    scene.file(
+        "stubborn.py",
+        "import os, time\n\n\ndef work():\n    while not os.path.exists('go'):\n        try:\n"
+        "            time.sleep(0.1)\n        except KeyboardInterrupt:\n            pass\n",
+    )
+    t.cell("import stubborn")
+    t.run("rank == 1 and breakpoint(); rank == 2 and stubborn.work()")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(CTRL_C)
+    t.sees(r"mpirepl: still running after the interrupt:")
+    t.sees(r"^2 +stubborn.py:\d+ work")
+    expect("cmd.py" not in t.text(), "the rank that asks is among them")
+    scene.file("go")
+    t.asks("[stdin:1] (Pdb) ")
+    t.type(f"c{ENTER}")
+    t.number += 1
+    t.prompt()
