@@ -29,9 +29,10 @@ def install() -> None:
         sys.breakpointhook = _breakpoint
 
 
-def set_width(columns: int) -> None:
-    """Let what asks for the width of the terminal know (shutil, tqdm, pandas, rich)."""
+def set_size(columns: int, lines: int) -> None:
+    """Let what asks for the size of the terminal know (shutil, tqdm, pandas, rich)."""
     os.environ["COLUMNS"] = str(columns)
+    os.environ["LINES"] = str(lines)
 
 
 def _ask(prompt: str, hidden: bool = False) -> str:

@@ -17,6 +17,8 @@ def remember(name: str, source: bytes) -> None:
         _waiting[name] = source
     elif name not in _cache:
         text = source.decode("utf-8", "replace")
+        if not text.endswith("\n"):
+            text += "\n"  # as linecache does; traceback counts on it
         _cache[name] = (len(text), None, text.splitlines(True), name)
 
 

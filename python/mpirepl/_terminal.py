@@ -3,6 +3,7 @@
 src/console owns the terminal; an editor works on a pseudo terminal of its own.
 """
 
+import builtins
 import contextlib
 import gc
 import io
@@ -112,14 +113,15 @@ def on_terminal() -> Iterator[None]:
         return
     _run.flush()
     streams = sys.stdin, sys.stdout, sys.stderr
+    ask_cell, builtins.input = builtins.input, _input
     saved = [os.dup(fd) for fd in range(3)]
     with editing(PROGRAM):
         terminal = os.open(_mpirepl.terminal[0], os.O_RDWR | os.O_NOCTTY)
         for fd in range(3):
             os.dup2(terminal, fd)
         os.close(terminal)
-        sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
-        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), line_buffering=True)
+        sys.stdin = _Answers()
+        sys.stdout = _Screen(io.FileIO(1, "w", closefd=False), line_buffering=True)
         sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), line_buffering=True)
         _cook(True)
         try:
@@ -129,9 +131,54 @@ def on_terminal() -> Iterator[None]:
             _run.flush()
             _cook(False)
             sys.stdin, sys.stdout, sys.stderr = streams
+            builtins.input = ask_cell
             for fd, copy in enumerate(saved):
                 os.dup2(copy, fd)
                 os.close(copy)
+
+
+class _Screen(io.TextIOWrapper):
+    """Standard output on the terminal, which knows what stands in the last line."""
+
+    last_line = ""
+
+    def write(self, text: str, /) -> int:
+        self.last_line = (self.last_line + text).rpartition("\n")[2]
+        return super().write(text)
+
+
+class _Answers(io.TextIOBase):
+    """Standard input on the terminal: who reads a line has the user asked for it."""
+
+    def readable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, size: int = -1, /) -> str:
+        prompt, sys.stdout.last_line = sys.stdout.last_line, ""
+        sys.stdout.write("\r")  # the editor shows it again
+        sys.stdout.flush()
+        try:
+            return _input(prompt) + "\n"
+        except EOFError:
+            return ""
+
+
+def _input(prompt: object = "", /) -> str:
+    """Read a line from the user for code of this process that is no cell. As Python's input()."""
+    _mpirepl.end_editing()
+    try:
+        with editing(_front.editor):
+            kind, text = ask(str(prompt), False)
+    finally:
+        _mpirepl.begin_editing(PROGRAM)
+    if kind == END:
+        raise EOFError("EOF when reading a line")
+    if kind == INTERRUPTED:
+        raise KeyboardInterrupt
+    return text
 
 
 @contextlib.contextmanager
@@ -149,6 +196,9 @@ def _programs_on(terminal: str) -> Iterator[None]:
         options["start_new_session"] = True
         # The first terminal that the leader of a session opens is its own from then on.
         options["preexec_fn"] = lambda: os.close(os.open(terminal, os.O_RDWR))
+        size = ("COLUMNS", "LINES")  # for cells; these ask the terminal itself
+        environment = os.environ if options.get("env") is None else options["env"]
+        options["env"] = {k: v for k, v in environment.items() if k not in size}
         start(self, *args, **options)
 
     subprocess.Popen.__init__ = start_in_front

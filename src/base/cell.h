@@ -25,6 +25,7 @@ struct Cell {
     bool timed = false;
     bool interactive = false;   ///< typed at a terminal: it may ask the user for input
     std::uint16_t columns = 0;  ///< how wide output may be on the terminal; 0: there is none
+    std::uint16_t lines = 0;    ///< how many the terminal has
     bool guarded = true;        ///< a deadlock is broken off
     double grace = 1.0;         ///< seconds for which it must have lasted
     bool profiled = false;      ///< what it spends in MPI is counted

@@ -151,7 +151,7 @@ void fields(auto& io, Outcome& o) {
     io(o.ranks, o.ended, o.failed, o.exited, o.status, o.timings, o.profiles);
 }
 void fields(auto& io, Cell& c) {
-    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.timed, c.interactive, c.columns,
+    io(c.kind, c.sequence, c.number, c.targets, c.fold, c.timed, c.interactive, c.columns, c.lines,
        c.guarded, c.grace, c.profiled, c.name, c.code, c.source);
     io.expect(is_duration(c.grace), "grace is no duration");
 }

@@ -251,6 +251,7 @@ void TerminalConsole::follow_size() {
     if (std::memcmp(&now, &size_, sizeof now) == 0) return;
     size_ = now;
     columns_ = now.ws_col;
+    lines_ = now.ws_row;
     ::ioctl(editor_side_.get(), TIOCSWINSZ, &size_);
     ::kill(::getpid(), SIGWINCH);  // as the kernel does for the processes of a terminal
 }

@@ -50,6 +50,7 @@ class TerminalConsole {
 
     Sink& sink() { return screen_; }
     int columns() const { return columns_; }
+    int lines() const { return lines_; }
     bool has_output() const { return shown_.out; }
 
     // For any thread:
@@ -113,6 +114,7 @@ class TerminalConsole {
     Clock::time_point next_look_{};
     winsize size_{};
     std::atomic<int> columns_ = 0;
+    std::atomic<int> lines_ = 0;
     bool suspended_ = false;
     bool was_behind_ = false;  ///< since then another job has had the terminal
     Clock::time_point suspended_at_{};

@@ -32,6 +32,7 @@ struct Report {
     std::array<struct sigaction, faults.size()> before{};
 } report;
 std::atomic<std::uint32_t> current_cell{0};
+std::atomic<bool> at_terminal{false};
 std::atomic<bool> dying{false};
 std::atomic<bool> saved{false};
 std::atomic<bool> terminated{false};
@@ -65,7 +66,8 @@ void write_number(std::uint32_t number) {
 void on_fault(int signal) {
     for (std::size_t i = 0; i < faults.size(); ++i) {
         if (faults[i].signal != signal) continue;
-        if (::getpid() == report.process) {  // a child that dies is its parent's business
+        if (::getpid() == report.process) {     // a child that dies is its parent's business
+            if (at_terminal) write_text("\n");  // behind a prompt, or the status line
             write_text(report.start.data());
             write_text(faults[i].name);
             std::uint32_t cell = current_cell;
@@ -132,6 +134,9 @@ void output_is_saved() {
     if (terminated.exchange(false)) ::kill(::getpid(), SIGTERM);
 }
 
-void set_crash_report_cell(std::uint32_t cell) { current_cell = cell; }
+void set_crash_report_cell(std::uint32_t cell, bool interactive) {
+    current_cell = cell;
+    at_terminal = interactive;
+}
 
 }  // namespace mpirepl

@@ -21,7 +21,7 @@ void output_is_saved();
 /// Nobody saves output any more.
 void end_output_saving();
 
-/// The cell that a report names from now on; 0: none.
-void set_crash_report_cell(std::uint32_t cell);
+/// The cell that a report names from now on; 0: none. At a terminal a report begins a new line.
+void set_crash_report_cell(std::uint32_t cell, bool at_terminal);
 
 }  // namespace mpirepl

@@ -82,13 +82,14 @@ Interpreter::Interpreter(const std::vector<std::string>& arguments,
 }
 
 Outcome Interpreter::run(const Cell& cell) {
-    set_crash_report_cell(cell.number);
+    set_crash_report_cell(cell.number, cell.interactive);
     Outcome outcome;
     {
         py::gil_scoped_acquire gil;
         outcome = runner_->run(cell);
     }
     flush_c_output();
+    set_crash_report_cell(0, cell.interactive);
     // A child that a cell has forked, and that has come to the cell's end, must not go on as a
     // rank.
     if (is_forked) ::_exit(outcome.status);

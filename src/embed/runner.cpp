@@ -108,8 +108,9 @@ void Runner::announce(const RankSet& targets) {
 void Runner::run_hooked(const Cell& cell) {
     if (cell.interactive && !std::exchange(asks_user_, true))
         py::module_::import("mpirepl._ask").attr("install")();
-    if (cell.columns != columns_)
-        py::module_::import("mpirepl._ask").attr("set_width")(columns_ = cell.columns);
+    if (cell.columns != columns_ || cell.lines != lines_)
+        py::module_::import("mpirepl._ask")
+            .attr("set_size")(columns_ = cell.columns, lines_ = cell.lines);
     call_hooks(0);
     try {
         run_cell(cell);

@@ -42,7 +42,8 @@ class Runner {
     pybind11::handle main_;    ///< not its names: who holds those keeps them from being finalized
     pybind11::handle timings_;
     pybind11::handle hooks_;
-    int columns_ = 0;         ///< as cells were told last
+    int columns_ = 0;  ///< as cells were told last
+    int lines_ = 0;
     bool asks_user_ = false;  ///< input() of this rank has been led to the user
     pybind11::handle remember_source_;
     pybind11::handle flush_;

@@ -39,6 +39,7 @@ class FrontEnd {
     virtual bool coloured() const { return false; }
     /// Of the terminal; 0: there is none.
     virtual int columns() const { return 0; }
+    virtual int lines() const { return 0; }
     /// A user sits there: an error does not end the session, and cells may ask questions.
     virtual bool interactive() const { return false; }
 

@@ -170,7 +170,13 @@ std::string InteractiveFrontEnd::read_line(const std::string& prompt) {
 
 void InteractiveFrontEnd::ask(const Question& question) {
     asking_ = true;
-    if (console_) console_->begin_editing(editor(questions_by_, true));
+    if (console_) {
+        TerminalConsole::Editor asker = editor(questions_by_, true);
+        // Readline does not read what is hidden, and its keys would be in the answer.
+        if (question.hidden && questions_by_ == EditorKind::readline)
+            asker.redraw = asker.make_room = "";
+        console_->begin_editing(std::move(asker));
+    }
     with_gil([this, prompt = marked(question), hidden = question.hidden] {
         auto kind = Answer::Kind::end;
         std::string text;

@@ -55,6 +55,7 @@ void Root::run_cells() {
     PythonSession session(options_.targets, options_.fold, front_end_.interactive());
     front_end_.begin(session, interpreter_);
     int before = std::exchange(status_, 0);
+    status_of_exit_ = 0;  // the program's own exit has not ended the session
     while (may_go_on()) {
         std::optional<std::string> text = front_end_.next();
         if (!text) break;
@@ -95,6 +96,7 @@ void Root::run_prepared(PythonSession& session, Prepared&& prepared) {
     prepared.cell.fold = folds(fold_mode_, prepared.cell.targets);
     prepared.cell.interactive = front_end_.interactive();
     prepared.cell.columns = columns_for_output();
+    prepared.cell.lines = static_cast<std::uint16_t>(front_end_.lines());
     Display::Finished finished = run_everywhere(std::move(prepared.cell));
     note_status(finished);
     if (finished.outcome.status != 0) session.note_failure(finished.failed.to_string());

@@ -323,3 +323,47 @@ def broken_off_line(t: Terminal):
     t.asks("   ...:     ")
     t.type(CTRL_C)
     t.prompt()
+
+
+@scenario(IPYTHON)
+def magic_asks(t: Terminal, scene: Scene):
+    """A magic of the editor asks as in IPython, which asks again after Ctrl-C."""
+    scene.file("big.py", "x = 1\n" * 50_000)
+    question = "Continue (y/[N]) ? "
+    t.run("%load big.py")
+    t.until(lambda: t.last_line().endswith(question.rstrip()), "the question")
+    t.type(f"n{ENTER}")
+    t.sees("Operation cancelled")
+    t.prompt()
+    t.run("%load big.py")
+    t.until(lambda: t.last_line().endswith(question.rstrip()), "the question again")
+    before = t.text().count(question.rstrip())
+    t.type(CTRL_C)
+    t.until(lambda: t.text().count(question.rstrip()) > before, "the question after Ctrl-C")
+    t.until(lambda: t.last_line().endswith(question.rstrip()), "it below")
+    t.type(f"n{ENTER}")
+    t.prompt()
+    expect(t.cell("1 + 1").count(": 2") == 3, "the next cell does not work")
+
+
+@scenario(IPYTHON)
+def cpaste(t: Terminal):
+    """%cpaste reads lines to --, and runs them on the ranks."""
+    t.run("%cpaste")
+    t.asks(":")
+    t.type(f"pasted = 20{ENTER}")
+    t.asks(":")
+    t.type(f"pasted += 1{ENTER}")
+    t.asks(":")
+    t.type(f"--{ENTER}")
+    t.finds_number()
+    expect(t.cell("2 * pasted").count(": 42") == 3, "it has not run on all ranks")
+
+
+@scenario()
+def marks_under_an_error(t: Terminal):
+    """The marks stand under what has failed."""
+    printed = t.cell("1/0")
+    source = re.search(r"\] ( +)1/0$", printed, re.MULTILINE)
+    marks = re.search(r"\] ( +)~\^~$", printed, re.MULTILINE)
+    expect(source and marks and source[1] == marks[1], f"they stand elsewhere: {printed}")

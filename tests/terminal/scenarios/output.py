@@ -3,7 +3,7 @@
 import re
 
 from scene import PLAIN, Scene, scenario
-from terminal import COLUMNS, CTRL_T, Terminal, expect
+from terminal import COLUMNS, CTRL_T, LINES, Terminal, expect
 
 from scenarios import know_rank
 
@@ -135,6 +135,7 @@ def size_in_a_cell(t: Terminal):
     width = COLUMNS - len("[stdout:2] ")
     found = set(map(int, re.findall(r"Out\[0:2\]: (\d+)", printed)))
     expect(found <= {COLUMNS, width} and found, f"they think it is {found}")
+    expect(f": {LINES}" in t.cell("shutil.get_terminal_size().lines"), "they think it is higher")
 
 
 @scenario()

@@ -243,3 +243,11 @@ def many_cells(t: Terminal):
         t.prompt()
     expect("Out[2:101]: 99" in t.cell("n"), "the last cell has not been run")
     expect(len(t.raw) < 1_000_000, "the prompt writes too much")
+
+
+@scenario(command="mpiexec -n 2 {mpirepl} -i -c 'import sys; sys.exit(3)'")
+def after_an_exit(t: Terminal):
+    """-i: also after sys.exit, as under python; the session has a status of its own."""
+    expect("Out[1:1]: 2" in t.cell("1 + 1"), "a cell does not work")
+    t.type(CTRL_D)
+    t.ends(0)

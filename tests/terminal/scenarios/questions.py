@@ -358,3 +358,22 @@ def ctrl_c_in_the_debugger(t: Terminal, scene: Scene):
     t.type(f"c{ENTER}")
     t.number += 1
     t.prompt()
+
+
+@scenario()
+def password_while_others_print(t: Terminal, scene: Scene):
+    """What other ranks print meanwhile does not get into an answer that is not shown."""
+    know_rank(t)
+    scene.file("talk.py", "import os\ndef until(name):\n    while not os.path.exists(name): pass\n")
+    t.cell("import getpass, talk")
+    t.run("word = getpass.getpass('secret: ') if rank else (talk.until('go'), print('said'))")
+    t.asks("[stdin:1] secret: ")
+    scene.file("go")
+    t.type(f"abc{ENTER}")
+    t.asks("[stdin:2] secret: ")
+    t.reports("stdout", "said", "0")
+    t.type(f"de{ENTER}")
+    t.number += 1
+    t.prompt()
+    words = t.cell("word")
+    expect("Out[1:4]: 'abc'" in words and "Out[2:4]: 'de'" in words, f"other answers: {words}")
