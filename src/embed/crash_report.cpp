@@ -33,6 +33,7 @@ struct Report {
 } report;
 std::atomic<std::uint32_t> current_cell{0};
 std::atomic<bool> at_terminal{false};
+std::atomic<bool> warned{false};
 std::atomic<bool> dying{false};
 std::atomic<bool> saved{false};
 std::atomic<bool> terminated{false};
@@ -93,6 +94,10 @@ void on_termination(int signal) {
     ::raise(signal);
 }
 
+/// Open MPI's launchers send it a quarter of a second before they end a rank, some of them SIGTERM
+/// and SIGKILL at once.
+void on_continuation(int /*signal*/) { warned = true; }
+
 }  // namespace
 
 void install_crash_report(int rank, const std::string& host, int fd) {
@@ -112,6 +117,10 @@ void install_crash_report(int rank, const std::string& host, int fd) {
     action.sa_flags = SA_ONSTACK | SA_NODEFER;
     for (std::size_t i = 0; i < faults.size(); ++i)
         ::sigaction(faults[i].signal, &action, &report.before[i]);
+    struct sigaction continuation {};
+    continuation.sa_handler = on_continuation;
+    continuation.sa_flags = SA_RESTART;
+    ::sigaction(SIGCONT, &continuation, nullptr);
     struct sigaction termination {};
     ::sigaction(SIGTERM, nullptr, &termination);
     if (termination.sa_handler != SIG_DFL) return;
@@ -128,6 +137,8 @@ void end_output_saving() {
 }
 
 bool rank_is_dying() { return dying; }
+
+bool take_warning() { return warned.load(std::memory_order_relaxed) && warned.exchange(false); }
 
 void output_is_saved() {
     saved = true;

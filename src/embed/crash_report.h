@@ -18,6 +18,8 @@ bool rank_is_dying();
 /// What a dying rank had printed has left it: it need not wait longer. For the agent.
 void output_is_saved();
 
+/// The rank may be ended soon, perhaps without a further word: tells so once.
+bool take_warning();
 /// Nobody saves output any more.
 void end_output_saving();
 

@@ -233,6 +233,10 @@ bool Relay::on_turn(Clock::time_point now) {
     sentry_.tick(now);
     if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
     const bool worked = workbench_.tick(now);
+    if (take_warning()) {
+        capture_.drain();
+        collector_.stream(collector_.sequence());
+    }
     if (rank_is_dying()) save_output(now);
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
     return worked;
