@@ -241,7 +241,7 @@ TEST_CASE("messages: enumerations and truth values out of range") {
     const std::size_t fold = targets_place + 4 + 2 * 8;
     REQUIRE(bytes[fold] == 1);
     const std::size_t interactive = fold + 2;
-    const std::size_t guarded = interactive + 1 + 2;
+    const std::size_t guarded = interactive + 1 + 2 + 2;  // columns and lines between
     const std::size_t profiled = guarded + 1 + 8;
     for (std::size_t flag : {fold, fold + 1, interactive, guarded, profiled}) {
         CHECK_FALSE(is_refused(patched(bytes, flag, '\0')));
