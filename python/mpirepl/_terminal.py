@@ -113,7 +113,6 @@ def on_terminal() -> Iterator[None]:
         return
     _run.flush()
     streams = sys.stdin, sys.stdout, sys.stderr
-    ask_cell, builtins.input = builtins.input, _input
     saved = [os.dup(fd) for fd in range(3)]
     with editing(PROGRAM):
         terminal = os.open(_mpirepl.terminal[0], os.O_RDWR | os.O_NOCTTY)
@@ -123,6 +122,7 @@ def on_terminal() -> Iterator[None]:
         sys.stdin = _Answers()
         sys.stdout = _Screen(io.FileIO(1, "w", closefd=False), line_buffering=True)
         sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), line_buffering=True)
+        ask_cell, builtins.input = builtins.input, _input
         _cook(True)
         try:
             with _programs_on(_mpirepl.terminal[0]):
@@ -171,14 +171,9 @@ def _input(prompt: object = "", /) -> str:
     _mpirepl.end_editing()
     try:
         with editing(_front.editor):
-            kind, text = ask(str(prompt), False)
+            return _front.ask(str(prompt), False)
     finally:
         _mpirepl.begin_editing(PROGRAM)
-    if kind == END:
-        raise EOFError("EOF when reading a line")
-    if kind == INTERRUPTED:
-        raise KeyboardInterrupt
-    return text
 
 
 @contextlib.contextmanager

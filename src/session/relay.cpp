@@ -51,8 +51,7 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture)
       asked_(world.rank(),
              [this](const Message& message) {
                  agent_.post([this, message] {
-                     capture_.drain();
-                     collector_.stream(collector_.sequence());
+                     show_what_is_held();
                      tell_root(message);
                  });
              }),
@@ -233,10 +232,7 @@ bool Relay::on_turn(Clock::time_point now) {
     sentry_.tick(now);
     if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
     const bool worked = workbench_.tick(now);
-    if (take_warning()) {
-        capture_.drain();
-        collector_.stream(collector_.sequence());
-    }
+    if (take_warning()) show_what_is_held();
     if (rank_is_dying()) save_output(now);
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
     return worked;
@@ -254,11 +250,16 @@ void Relay::tell_unfinished(Clock::time_point now) {
     }
 }
 
+/// Gives on what this rank has printed, and what it holds back until the cell ends.
+void Relay::show_what_is_held() {
+    capture_.drain();
+    collector_.stream(collector_.sequence());
+}
+
 /// What can be saved: threads may go on printing.
 void Relay::save_output(Clock::time_point now) {
     if (!dying_since_) dying_since_ = now;
-    capture_.drain();
-    collector_.stream(collector_.sequence());
+    show_what_is_held();
     bool saved = backlog() == 0 && !agent_.sending();
     if (saved || now - *dying_since_ > save_limit) output_is_saved();
 }

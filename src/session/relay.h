@@ -100,6 +100,7 @@ class Relay : public AgentListener {
     bool has_room_for(int source) const;
     std::size_t backlog() const { return collector_.held_bytes() + outgoing(); }
     void grant_credit();
+    void show_what_is_held();
     void save_output(Clock::time_point now);
     void tell_unfinished(Clock::time_point now);
 
