@@ -108,6 +108,15 @@ bool Fold::is_head(std::size_t index) const {
                         });
 }
 
+/// Of all who are waited for there is something that may equal this; to compare it would take long.
+bool Fold::all_have_some(const Block& block, const RankSet& everybody) const {
+    RankSet ranks = absent_;
+    for (const Entry& entry : entries_) {
+        if (entry.foldable && same_place(entry.block, block)) ranks.insert(entry.block.ranks);
+    }
+    return ranks.includes(everybody);
+}
+
 Fold::Joined Fold::join(std::size_t index) const {
     const Entry& first = entries_[index];
     Joined joined{{index}, first.block.ranks, first.block.text.size()};
@@ -159,7 +168,8 @@ std::vector<Block> Fold::take_due(const RankSet& everybody, Clock::time_point no
         const Entry& entry = entries_[i];
         bool waited = now - wait(entry) >= entry.since;
         bool bulk = is_bulk(entry.block);
-        if ((!waited && !bulk) || !is_head(i)) {
+        bool may_go = waited || (bulk && all_have_some(entry.block, everybody));
+        if (!may_go || !is_head(i)) {
             ++i;
             continue;
         }

@@ -68,6 +68,7 @@ class Fold {
     Clock::duration wait(const Entry& entry) const;
     void give_up(const Block& first, const RankSet& joined, const RankSet& everybody);
     bool is_head(std::size_t index) const;
+    bool all_have_some(const Block& block, const RankSet& everybody) const;
     Joined join(std::size_t index) const;
     Block take(const Joined& joined);
 

@@ -15,8 +15,9 @@ namespace mpirepl {
 namespace {
 
 constexpr int down_arity = 64;
-constexpr int star_size = 17;  // up to here answers go straight to rank 0
-constexpr int up_arity = 3;    // rank 0 receives three copies of what everybody prints
+constexpr int star_size = 17;     // up to here answers go straight to rank 0
+constexpr int up_root_arity = 3;  // rank 0 receives three copies of what everybody prints;
+constexpr int up_arity = 20;      // the fewer levels, the sooner an answer is there
 
 std::string host_name() {
     char name[256] = {};
@@ -56,8 +57,8 @@ World::World() : host_(host_name()) {
     if (doorbells_ != 0)
         crowding_ = std::max(1, size_ / static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
     down_ = std::make_unique<Tree>(rank_, size_, down_arity);
-    up_ = std::make_unique<Tree>(rank_, size_,
-                                 size_ <= star_size ? std::max(1, size_ - 1) : up_arity);
+    up_ = size_ <= star_size ? std::make_unique<Tree>(rank_, size_, star_size)
+                             : std::make_unique<Tree>(rank_, size_, up_arity, up_root_arity);
 }
 
 World::~World() {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/mpi_error.h"
 #include "embed/crash_report.h"
@@ -17,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t window = 1 << 20;
 constexpr auto save_limit = 500ms;               // launchers kill after a second
-constexpr std::size_t piece_bytes = 256 * 1024;  // of a long value or traceback, at a line's end
+constexpr std::size_t piece_bytes = 256 * 1024;  // of much text
 
 /// What is printed shall be on the screen within 100 ms: an inner rank waits briefly, and rank 0
 /// longer where there are none. Bulk waits longer than those below may take to give up.
@@ -63,6 +64,7 @@ Relay::Relay(const World& world, Agent& agent, Capture& capture)
     });
 }
 
+/// A long value or traceback goes in pieces that end with a line.
 void Relay::write(Stream stream, std::string text) {
     std::size_t begin = 0;
     while (text.size() - begin > piece_bytes) {
@@ -292,11 +294,28 @@ void Relay::on_failure(const std::string& what) {
 Uplink::Uplink(const World& world, Agent& agent, Capture& capture)
     : Relay(world, agent, capture), window_(window) {}
 
+/// A report of many ranks goes in parts: the window holds for text, but no report is torn.
 void Uplink::give_on(Report&& report) {
+    std::size_t bytes = 0;
+    auto first = report.blocks.begin();
+    for (auto next = first; next != report.blocks.end();) {
+        bytes += next->text.size();
+        if (++next == report.blocks.end() || bytes < piece_bytes) continue;
+        queue({.sequence = report.sequence,
+               .streaming = report.streaming,
+               .blocks = {std::move_iterator(first), std::move_iterator(next)}});
+        first = next;
+        bytes = 0;
+    }
+    report.blocks.erase(report.blocks.begin(), first);
+    queue(std::move(report));
+    send_queued();
+}
+
+void Uplink::queue(Report&& report) {
     std::size_t bytes = text_bytes(report);
     queued_ += bytes;
     queue_.emplace_back(std::move(report), bytes);
-    send_queued();
 }
 
 void Uplink::on_credit(std::size_t bytes) {

@@ -125,6 +125,7 @@ class Uplink : public Relay {
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return queued_; }
     void on_credit(std::size_t bytes) override;
+    void queue(Report&& report);
     void send_queued();
 
     std::deque<std::pair<Report, std::size_t>> queue_;  // with the bytes of its text
