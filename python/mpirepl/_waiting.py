@@ -1,6 +1,7 @@
 """How to wait for results, and how others wait for them: rank 0's engine works meanwhile."""
 
 import concurrent.futures
+import signal
 import threading
 import time
 import weakref
@@ -11,6 +12,17 @@ import _mpirepl_tasks as _tasks
 FIRST_COMPLETED = concurrent.futures.FIRST_COMPLETED
 FIRST_EXCEPTION = concurrent.futures.FIRST_EXCEPTION
 ALL_COMPLETED = concurrent.futures.ALL_COMPLETED
+
+
+def let_threads_wait() -> None:
+    """Have the main thread run rank 0's tasks when another thread waits for them.
+
+    It may be in a join, in an event loop or in a computation; all of these run Python's handlers of
+    signals. SIGURG is ignored where nobody handles it, and interrupts none of the usual programs.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGURG) is signal.SIG_DFL:
+        signal.signal(signal.SIGURG, lambda *_: _tasks.work_now())
 
 
 class WorkingEvent:

@@ -13,7 +13,7 @@ from mpirepl import _engine, _start, error, serialize
 from mpirepl._async_result import AsyncResult
 from mpirepl._task_book import Submission, TaskBook
 from mpirepl._view import call_on
-from mpirepl._waiting import wait
+from mpirepl._waiting import let_threads_wait, wait
 from mpirepl.view import BroadcastView, DirectView, LoadBalancedView
 
 
@@ -46,6 +46,7 @@ class Client(TaskBook):
         self.debug = False
         self.profile = "default"
         self._closed = False
+        let_threads_wait()
         _activate_magics(self)
 
     # Engines and views

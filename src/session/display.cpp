@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <functional>
 #include <iterator>
@@ -22,6 +23,7 @@ constexpr int killed_status = 137;
 constexpr unsigned until_killed = 2;  // seconds
 constexpr auto handlers_look = std::chrono::milliseconds(20);
 constexpr auto before_joining = std::chrono::milliseconds(2);
+constexpr auto while_called = std::chrono::milliseconds(4);
 constexpr auto signal_look = std::chrono::milliseconds(50);
 
 /// While it lives, rank 0's main thread waits and, unless that is inside a task, its engine works.
@@ -141,11 +143,12 @@ bool Display::work_until(const std::function<bool()>& is_true, Clock::time_point
             });
         }
         if (done()) return !late;
+        const unsigned before = interrupts();
         if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
         if (agent_.now(due)) {
             run_tasks();
             late = Clock::now() >= deadline;
-            if (task_was_interrupted()) {  // Ctrl-C is for who waits, too
+            if (task_was_interrupted() && interrupts() != before) {  // who waits is meant, too
                 PyErr_SetNone(PyExc_KeyboardInterrupt);
                 throw pybind11::error_already_set();
             }
@@ -153,6 +156,27 @@ bool Display::work_until(const std::function<bool()>& is_true, Clock::time_point
         } else if (Clock::now() >= deadline && !workbench_.sending()) {
             return false;
         }
+    }
+}
+
+/// Tasks of this rank's engine, or such as no other may run.
+bool Display::tasks_need_main_thread() const {
+    if (sentry_.awaits_tasks() || workbench_.running()) return false;
+    RankSet others = dispatcher_.busy();
+    others.remove(RankSet::single(0));
+    return workbench_.ready(collector_.sequence()) ||
+           (others.empty() && dispatcher_.scheduler().unassigned() > 0);
+}
+
+void Display::call_main_thread() {
+    if (agent_.now([this] { return tasks_need_main_thread(); }))
+        ::pthread_kill(agent_.main_thread(), SIGURG);
+}
+
+void Display::work_now() {
+    while (agent_.now([this] { return tasks_need_main_thread(); })) {
+        const Clock::time_point end = Clock::now() + while_called;
+        work_until([end] { return Clock::now() >= end; }, Clock::time_point::max());
     }
 }
 

@@ -40,6 +40,11 @@ class Display : public Relay {
     /// @return false when the time is over
     /// @throws error_already_set what a handler of a signal has raised
     bool work_until(const std::function<bool()>& is_true, Clock::time_point deadline);
+    /// For another thread that waits: has the main thread run tasks that need it, whatever it does.
+    /// It is sent SIGURG, whose handler in Python calls work_now().
+    void call_main_thread();
+    /// Runs tasks in the midst of what the main thread does. The caller holds the GIL.
+    void work_now();
     bool is_main_thread() const {
         return ::pthread_equal(::pthread_self(), agent_.main_thread()) != 0;
     }
@@ -70,6 +75,7 @@ class Display : public Relay {
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return printer_.waiting(); }
     void finish_cell(std::vector<Block>& blocks);
+    bool tasks_need_main_thread() const;
 
     FrontEnd& front_end_;
     Printer printer_;

@@ -33,6 +33,7 @@ class Sentry {
     void begin(const Cell& cell, bool mine);
     /// The main thread waits for tasks of views, on rank 0; or does so no longer.
     void await_tasks(bool waits) { awaits_tasks_ = waits; }
+    bool awaits_tasks() const { return awaits_tasks_; }
     /// This rank has run its part, which has raised that, if anything.
     void leave(const std::string& raised);
     void answer(const AskPicture& question);

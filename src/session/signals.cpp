@@ -13,6 +13,8 @@ namespace mpirepl {
 namespace {
 
 std::atomic<bool> interrupted = false;
+std::atomic<unsigned> interrupt_count = 0;
+std::atomic<bool> for_task_alone = false;
 std::atomic<bool> where_wanted = false;
 std::atomic<bool> watches_interrupts = false;
 pthread_t main_thread;
@@ -24,7 +26,10 @@ void on_interrupt(int signal) {
         ::pthread_kill(main_thread, signal);
         return;
     }
-    interrupted = true;
+    if (!for_task_alone.exchange(false)) {
+        interrupted = true;
+        ++interrupt_count;
+    }
     pythons.sa_handler(signal);
 }
 
@@ -59,6 +64,15 @@ void interrupt() {
     else
         ::kill(::getpid(), SIGINT);
 }
+
+void interrupt_task() {
+    struct sigaction now {};
+    ::sigaction(SIGINT, nullptr, &now);
+    if (now.sa_handler == on_interrupt) for_task_alone = true;
+    ::pthread_kill(main_thread, SIGINT);
+}
+
+unsigned interrupts() { return interrupt_count; }
 
 void interrupt_children() { interrupt_children_of(::getpid()); }
 

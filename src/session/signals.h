@@ -13,6 +13,12 @@ void keep_signals_installed();
 /// Ctrl-C at the terminal: SIGINT for this process, also while it is ignored, as system() does.
 void interrupt();
 
+/// SIGINT for the main thread's task alone: not a Ctrl-C. For any thread.
+void interrupt_task();
+
+/// How many Ctrl-C there were.
+unsigned interrupts();
+
 /// Has the children of this process interrupted too, as those in the foreground of a terminal are:
 /// those of its process group, with their children. For the agent.
 void interrupt_children();

@@ -143,6 +143,7 @@ bool wait_for(const std::function<bool()>& done, double timeout) {
     while (!done() && (in_time = Clock::now() < deadline)) {
         dispatcher().await_event(dispatcher().events(),
                                  std::min<Clock::duration>(thread_look, deadline - Clock::now()));
+        if (!done()) display->call_main_thread();
         without.stay_if_python_ends();
     }
     return in_time;
@@ -272,6 +273,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl_tasks, module) {
     module.def("submit_balanced", submit_balanced);
     module.def("wait", wait);
     module.def("wait_event", wait_event);
+    module.def("work_now", [] { display->work_now(); });
     module.def("events", [] { return dispatcher().events(); });
     module.def("ended", [](std::uint64_t id) { return dispatcher().has_ended(id); });
     module.def("count_ended", count_ended);

@@ -1,6 +1,5 @@
 #include "session/workbench.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "base/wall_clock.h"
+#include "session/signals.h"
 
 namespace mpirepl {
 namespace {
@@ -79,7 +79,7 @@ void Workbench::obey(TaskControl&& control) {
 void Workbench::interrupt() {
     const std::scoped_lock lock(mutex_);
     if (running_ != 0)
-        ::pthread_kill(agent_.main_thread(), SIGINT);
+        interrupt_task();
     else if (!taken_.empty())
         interrupt_next_ = true;
     else if (!queue_.empty())
