@@ -87,6 +87,11 @@ class _TerminalShell(interactiveshell.TerminalInteractiveShell):
         with open(fname, encoding="utf-8") as file:
             self.front.pending.append((file.read(), False))
 
+    def auto_rewrite_input(self, cmd: str) -> None:
+        """Show what %autocall has made of a line, the whole of it on the terminal."""
+        with _terminal.on_terminal():
+            super().auto_rewrite_input(cmd)
+
     def _atexit_once(self) -> None:
         """Leave the terminal alone: it is not there any more."""
 

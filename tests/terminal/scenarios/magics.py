@@ -196,6 +196,17 @@ def gui_magic(t: Terminal):
     expect("Error" not in printed, f"it fails: {printed}")
 
 
+@scenario(IPYTHON)
+def autocall_magic(t: Terminal):
+    """%autocall shows what it has made of a line, and that runs."""
+    t.cell("def double(x): return 2 * x\n\n")
+    t.run("%autocall 1")
+    t.finds_number()
+    t.run("double 21")
+    t.shows(r"^------> double\(21\)\s+Out\[0:\d+\]: 42")
+    t.finds_number()
+
+
 @scenario()
 def time_magic(t: Terminal):
     """%time prints the wall time of a line over the ranks."""
