@@ -147,6 +147,7 @@ std::string Capture::unfinished(Source source) const {
 }
 
 void Capture::tick(Clock::time_point now) {
+    if (paused_) return;  // the rest of a line may wait in its pipe
     for (Source source : {out, err}) {
         Pipe& pipe = pipes_[source];
         if (pipe.assembler.in_progress() && now - pipe.last_read >= silence) end_line(source);
@@ -156,8 +157,10 @@ void Capture::tick(Clock::time_point now) {
 void Capture::pause(bool paused) {
     paused_ = paused;
     if (paused) return;
-    await(out);
-    await(err);
+    for (Source source : {out, err}) {
+        pipes_[source].last_read = Clock::now();
+        await(source);
+    }
 }
 
 void Capture::close_output() {
