@@ -55,13 +55,21 @@ def call_of_magic(name: str, argument: str) -> str:
     return f"__import__('mpirepl')._magic({name!r}, {argument!r})"
 
 
+def call_of_px(options: str, code: str, suffix: str) -> str:
+    """Return the code that runs a cell under %%px, or the magic of a view with a suffix."""
+    return f"__import__('mpirepl')._px_cell({options!r}, {code!r}, {suffix!r})"
+
+
 def _is_simple(source: bytes) -> bool:
     """Tell whether a cell is one simple statement, which Python itself compiles "single"."""
+    first = source.split(maxsplit=1)[:1]
     return (
         source.find(_NEWLINE) == len(source) - 1
         and SEMICOLON not in source
         and _NUL not in source
-        and source.split(maxsplit=1)[0].rstrip(b":(") not in _COMPOUND
+        and first != []
+        and not first[0].startswith(b"#")
+        and first[0].rstrip(b":(") not in _COMPOUND
     )
 
 

@@ -88,6 +88,8 @@ class DirectView(View):
         """Run code on the engines."""
         from mpirepl import _execute
 
+        if not isinstance(code, str):
+            raise TypeError(f"code to execute is a str, not {type(code).__name__}")
         ranks = self._engines(targets)
         result = self._call(
             _execute.execute,

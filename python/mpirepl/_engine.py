@@ -28,6 +28,7 @@ _calls: dict[bytes, types.FunctionType] = {}  # what has no state, by how it has
 _own: types.ModuleType | None = None
 _local = _mpirepl.rank == 0
 interrupted = False  # a task has ended with KeyboardInterrupt
+signalled: BaseException | None = None  # a handler of the program has raised it inside a task
 method = "apply"  # how the current task was asked for
 
 
@@ -120,21 +121,23 @@ def _loaded(function: bytes) -> Callable:
 
 
 def _displays(code: types.CodeType | None) -> bool:
-    """Tell whether a function, or one inside it, speaks of display."""
+    """Tell whether a function, or one inside it, speaks of display or IPython's shell."""
     if code is None:
         return False
-    return "display" in code.co_names or any(
+    return not {"display", "get_ipython"}.isdisjoint(code.co_names) or any(
         _displays(part) for part in code.co_consts if isinstance(part, types.CodeType)
     )
 
 
 def failure(error: BaseException) -> tuple[int, bytes, list]:
     """Return how a task ends that has raised."""
-    global interrupted
+    global interrupted, signalled
     with contextlib.suppress(Exception):
         _run.flush()
     if isinstance(error, KeyboardInterrupt):
         interrupted = True
+    if _local and _is_of_handler(error):
+        signalled = error
     try:
         text = _traceback(error)
     except Exception:
@@ -152,6 +155,15 @@ def failure(error: BaseException) -> tuple[int, bytes, list]:
     return ERROR, pickled, []
 
 
+def _is_of_handler(error: BaseException) -> bool:
+    """Tell whether a handler of a signal, which the program has installed, has raised it."""
+    import signal
+    import traceback
+
+    handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.Signals}
+    return any(frame.f_code in handlers for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
 def broken_off(
     why: int, text: str, call: str, comm: str, missing: list, waiting: list
 ) -> tuple[int, bytes, list]:
@@ -166,6 +178,15 @@ def _traceback(error: BaseException) -> str:
 
 
 # What views ask for by name:
+
+
+def keep(value: object) -> None:
+    """Let a value be ``_`` on this engine, as one that a cell has shown is on its rank."""
+    main = main_module()
+    if main is __main__:
+        builtins._ = value
+    else:
+        main._ = value
 
 
 def push(names: dict) -> None:

@@ -35,7 +35,7 @@ def execute(code: str, silent: bool) -> dict:
         sys.displayhook = hook
     reply: dict = {"execution_count": _count}
     if shown and shown[-1] is not None:
-        names["_"] = shown[-1]
+        _engine.keep(shown[-1])
         data, metadata = _shell.formatted(shown[-1])
         result = {"data": data, "metadata": metadata, "execution_count": _count}
         reply["execute_result"] = result
@@ -80,8 +80,19 @@ class ExecuteReply:
         return self.metadata["outputs"]
 
     @property
+    def data(self) -> dict:
+        """What the value of its last expression looks like, by MIME type."""
+        return (self.execute_result or {}).get("data", {})
+
+    @property
     def _text(self) -> str:
-        return (self.execute_result or {}).get("data", {}).get("text/plain", "")
+        return self.data.get("text/plain", "")
+
+    def display(self) -> None:
+        """Display that value here, with IPython."""
+        from IPython.display import publish_display_data
+
+        publish_display_data(self.data, (self.execute_result or {}).get("metadata", {}))
 
     def __repr__(self) -> str:
         text = self._text
@@ -94,11 +105,10 @@ class ExecuteReply:
 
     def _mime(self, kind: str) -> object:
         """Return what the value looks like in a format, with what belongs to it."""
-        result = self.execute_result or {}
-        look = result.get("data", {}).get(kind)
+        look = self.data.get(kind)
         if look is None:
             return None
-        about = result.get("metadata", {}).get(kind)
+        about = self.execute_result.get("metadata", {}).get(kind)
         return (look, about) if about else look
 
     def _repr_html_(self) -> str | None:
@@ -123,4 +133,4 @@ class ExecuteReply:
         return self._mime("image/svg+xml")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict:
-        return (self.execute_result or {}).get("data", {})
+        return self.data

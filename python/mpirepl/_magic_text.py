@@ -4,6 +4,9 @@ Imported with the first cell that may have one: re is half a megabyte on a rank.
 """
 
 import re
+from importlib.util import find_spec
+
+from mpirepl import _help
 
 ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTILINE)  # x = !command
 _MAGIC_LINE = re.compile(rb"^[%!]", re.MULTILINE)
@@ -13,6 +16,13 @@ _TARGETS = r"(?:--targets|-t)(?:\s+|\s*=\s*)(\S+)(.*)"
 def is_in(source: bytes) -> bool:
     """Tell whether a magic or a command may be in a cell."""
     return bool(ASSIGNED.search(source) or _MAGIC_LINE.search(source))
+
+
+def needs_ipython(source: bytes) -> bool:
+    """Tell whether lines of a cell begin with magics that only IPython has, which is there."""
+    names = re.findall(rb"^\s*%{1,2}([A-Za-z_]\w*)", source, re.MULTILINE)
+    own = {*_help.SESSION_MAGICS, *_help.RANK_MAGICS, *_help.CELL_MAGICS}
+    return not own.issuperset(map(bytes.decode, names)) and find_spec("IPython") is not None
 
 
 def targets_and_rest(argument: str, anywhere: bool) -> tuple[str | None, str]:

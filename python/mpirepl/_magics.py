@@ -83,6 +83,14 @@ def expanded(command: str) -> str:
     return re.sub(r"\$(?:(\$)|([A-Za-z_]\w*))", value, command)
 
 
+def _do_px(targets_and_code: str) -> object:
+    """Run the code of a %px that stands among the code of rank 0."""
+    from mpirepl import _px
+
+    targets, _, line = targets_and_code.partition(" ")
+    return _px.of_session().run_line(line, targets)
+
+
 def _do_time(code: str) -> None:
     name = "<time>"
     source = code.encode() + b"\n"

@@ -143,6 +143,15 @@ class Px:
         finally:
             self.verbose = verbose
 
+    def run_line(self, line: str, targets: str) -> object:
+        """Run one line on the engines: of `targets` if they are the session's and none are named."""
+        from mpirepl import _magic_text
+
+        spec, code = _magic_text.targets_and_rest(line, False)
+        if spec is None and self.follows_targets:
+            spec = targets
+        return self.run_cell("" if spec is None else f"--targets {spec}", code, run_here)
+
     def show_result(self, line: str = "") -> None:
         """Show what the last %px has come to."""
         args = _add_output(_parser("%pxresult")).parsed(line)

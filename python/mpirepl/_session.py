@@ -29,13 +29,14 @@ _PX_SETTINGS = ("pxresult", "pxconfig")  # what they say is about rank 0's views
 class Plan:
     """A cell on its way to the ranks."""
 
-    __slots__ = ("targets", "source", "timed", "profile", "px", "suffix")
+    __slots__ = ("targets", "source", "timed", "profile", "is_px", "px", "suffix")
 
     def __init__(self, targets: str, source: bytes):
         self.targets = targets
         self.source = source  # blank where a magic has been done with
         self.timed = False
         self.profile = ""  # "table" or "matrix"
+        self.is_px = False  # it began with %px or %%px
         self.px: str | None = None  # options of %%px that are for views
         self.suffix = ""  # of the view that is activated under it
 
@@ -122,7 +123,7 @@ class Session(SessionMagics):
                     return (QUIT,)
                 if plan.is_empty():
                     return (DONE,)
-                plan.source = self._with_calls(plan.source)
+                plan.source = self._with_calls(plan)
             except MagicError as error:
                 _mpirepl.say(f"mpirepl: {error}", True)
                 return (FAILED,)
@@ -196,7 +197,8 @@ class Session(SessionMagics):
                 break
             word, _, argument = line.decode("utf-8", "replace").strip().partition(" ")
             if word.startswith("%%"):
-                if word[2:] not in _help.CELL_MAGICS and self._knows_cell_magic(word[2:]):
+                known = plan.is_px or self._knows_cell_magic(word[2:])
+                if word[2:] not in _help.CELL_MAGICS and known:
                     break
                 lines[i] = b""
                 self._take_cell_magic(plan, word[2:], argument.strip())
@@ -219,11 +221,12 @@ class Session(SessionMagics):
             else:
                 break
         plan.source = b"\n".join(lines)
+        if plan.is_px and plan.px is None and self._needs_view(plan.source):
+            plan.px = ""
         if plan.px is not None:
             code = plan.source.decode("utf-8", "surrogateescape")
             options = plan.px if plan.suffix else f"{plan.px} --targets {plan.targets}"
-            call = f"__import__('mpirepl')._px_cell({options!r}, {code!r}, {plan.suffix!r})"
-            plan.source = call.encode()
+            plan.source = _compile.call_of_px(options, code, plan.suffix).encode()
             plan.targets = "0"
 
     @property
@@ -305,6 +308,15 @@ class Session(SessionMagics):
         targets, block = px.configured() if px else (None, True)
         plan.targets = parse_targets(targets) if targets else self.targets
         plan.px = None if block else ""
+        plan.is_px = True
+
+    def _needs_view(self, source: bytes) -> bool:
+        """Tell whether code under %px has magics of IPython that only the engines of views know."""
+        if self.front is not None and self.front.magics:
+            return False
+        from mpirepl import _magic_text
+
+        return _magic_text.needs_ipython(source)
 
     @staticmethod
     def _px_targets(plan: Plan, argument: str, anywhere: bool = False) -> str:
@@ -316,8 +328,9 @@ class Session(SessionMagics):
             plan.targets = parse_targets(spec)
         return rest
 
-    def _with_calls(self, source: bytes) -> bytes:
+    def _with_calls(self, plan: Plan) -> bytes:
         """Replace the magics and shell commands among the code with calls, line for line."""
+        source = plan.source
         if source.lstrip().startswith(b"%%"):
             return source  # of the front end
         from mpirepl import _magic_text
@@ -329,10 +342,10 @@ class Session(SessionMagics):
             begin = source.index(statement.rstrip(b"\n"), end)
             pieces.append(source[end:begin])
             end = begin + len(statement.rstrip(b"\n"))
-            pieces.append(self._as_call(statement.rstrip(b"\n")))
+            pieces.append(self._as_call(statement.rstrip(b"\n"), plan.targets))
         return b"".join([*pieces, source[end:]])
 
-    def _as_call(self, statement: bytes) -> bytes:
+    def _as_call(self, statement: bytes, targets: str) -> bytes:
         from mpirepl import _magic_text
 
         text = statement.decode("utf-8", "surrogateescape")
@@ -348,6 +361,8 @@ class Session(SessionMagics):
             return statement
         if word in _help.SESSION_MAGICS:
             raise MagicError(f"%{word} acts on the session: put it before any code of the cell")
+        if _px_named(word) == "px":
+            return _compile.call_of_px("", argument.strip(), word.removeprefix("px")).encode()
         if word not in _help.RANK_MAGICS:
             raise MagicError(_help.unknown("%" + word))
         if word == "reset" and self.interactive and "-f" not in argument.split():
@@ -355,6 +370,8 @@ class Session(SessionMagics):
 
             if not _terminal.confirm("Really remove all names that cells have defined? (y/[n]) "):
                 raise MagicError("nothing was removed")
+        if word == "px" and targets == "0" and _mpirepl.size > 1:  # by way of views
+            return _call("px", f"{self.targets} {argument.strip()}")
         if word == "px":
             return argument.strip().encode("utf-8", "surrogateescape")
         return _call(word, argument.strip())

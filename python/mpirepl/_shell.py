@@ -4,6 +4,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Callable, Iterator
+from types import TracebackType
 
 from mpirepl import _engine, _rank_shell
 
@@ -120,13 +121,13 @@ def _in_charge(shell: object) -> Iterator[None]:
 
 
 def displaying(call: Callable) -> Callable:
-    """Return a function that calls another one, and what that displays goes with its task."""
+    """Return a function that calls another one in IPython: what it displays goes with its task."""
     shell = _get()
     if shell is None:
         return call
 
     def called(*args: object, **kwargs: object) -> object:
-        with _in_charge(shell):
+        with _in_charge(shell), shell.builtin_trap:
             return call(*args, **kwargs)
 
     return called
@@ -158,16 +159,26 @@ def execute(code: str, silent: bool) -> dict:
     finally:
         hook.__class__ = Hook.__mro__[1]
     if error := result.error_before_exec or result.error_in_exec:
-        raise error
+        raise error.with_traceback(_without_shell(error.__traceback__))
     if "matplotlib.pyplot" in sys.modules:
         _flush_figures()
     count = shell.execution_count - (0 if silent else 1)
     reply: dict = {"execution_count": count}
     if shown and not silent:
+        vars(_engine.main_module()).pop("_", None)  # it would hide that of later cells
+        _engine.keep(shown[-1])
         data, metadata = formatted(shown[-1])
         reply["execute_result"] = {"data": data, "metadata": metadata, "execution_count": count}
         _engine.publish("result", reply["execute_result"])
     return reply
+
+
+def _without_shell(tb: TracebackType | None) -> TracebackType | None:
+    """Drop the frames of IPython's shell, which has called the code."""
+    shell = sys.modules["IPython.core.interactiveshell"].__file__
+    while tb is not None and tb.tb_frame.f_code.co_filename == shell:
+        tb = tb.tb_next
+    return tb
 
 
 def _flush_figures() -> None:

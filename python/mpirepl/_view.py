@@ -214,6 +214,8 @@ class View:
         """Return how many tasks wait and have ended, by engine."""
         loads = self.client.queue_status(verbose=verbose)
         chosen = self._ranks(targets)
+        if isinstance(self.targets if targets is None else targets, int):
+            return loads[chosen[0]]
         return {key: value for key, value in loads.items() if key in chosen or key == "unassigned"}
 
     def purge_results(self, jobs: object = None, targets: object = None) -> None:

@@ -30,6 +30,10 @@ class Client(TaskBook):
         What a client of ipyparallel needs to find its cluster; not needed here.
     """
 
+    def __new__(cls, *args: object, **options: object) -> "Client":
+        """Take no notice of arguments, also when a test has put something in the place of this."""
+        return super().__new__(cls)
+
     def __init__(self, *args: object, ranks: str = "all", **options: object):
         if _mpirepl.rank != 0:
             raise RuntimeError(
@@ -204,19 +208,20 @@ class Client(TaskBook):
         self, n: int | None = None, *, timeout: float = -1, block: bool = True, **options: object
     ) -> object:
         """Return at once when there are `n` engines, which do not become more."""
-        n = len(self) if n is None else n
-        if n > len(self):
-            raise error.TimeoutError(
-                f"{n} engines were not ready: there are {len(self)} ranks, more are started by "
-                f"mpiexec -n {n} mpirepl"
-            )
-        if block:
-            return None
         import concurrent.futures
 
+        n = len(self) if n is None else n
         ready: concurrent.futures.Future = concurrent.futures.Future()
-        ready.set_result(None)
-        return ready
+        if n <= len(self):
+            ready.set_result(None)
+        else:
+            ready.set_exception(
+                error.TimeoutError(
+                    f"{n} engines were not ready: there are {len(self)} ranks, more are started by "
+                    f"mpiexec -n {n} mpirepl"
+                )
+            )
+        return ready.result() if block else ready
 
     def abort(self, jobs: object = None, targets: object = None, block: bool | None = None) -> None:
         """Drop tasks that have not begun; by default all of them."""

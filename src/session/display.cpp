@@ -148,8 +148,9 @@ bool Display::work_until(const std::function<bool()>& is_true, Clock::time_point
         if (agent_.now(due)) {
             run_tasks();
             late = Clock::now() >= deadline;
-            if (task_was_interrupted() && interrupts() != before) {  // who waits is meant, too
-                PyErr_SetNone(PyExc_KeyboardInterrupt);
+            // A signal is for who waits, not only for the task that runs meanwhile.
+            if (auto raised = raised_for_who_waits(interrupts() != before); !raised.is_none()) {
+                PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(raised.ptr())), raised.ptr());
                 throw pybind11::error_already_set();
             }
             agent_.now([this] { sentry_.await_tasks(true); });

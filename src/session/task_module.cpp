@@ -300,11 +300,14 @@ void connect_task_module(Relay* the_relay, Display* the_display) {
     display = the_display;
 }
 
-bool task_was_interrupted() {
+py::object raised_for_who_waits(bool interrupted) {
     const py::handle engine = engine_module();
-    const bool was = engine.attr("interrupted").cast<bool>();
+    py::object raised = engine.attr("signalled");
+    if (raised.is_none() && interrupted && engine.attr("interrupted").cast<bool>())
+        raised = py::reinterpret_borrow<py::object>(PyExc_KeyboardInterrupt)();
+    engine.attr("signalled") = py::none();
     engine.attr("interrupted") = false;
-    return was;
+    return raised;
 }
 
 void flush_python() {

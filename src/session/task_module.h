@@ -10,9 +10,11 @@ namespace mpirepl {
 /// any Python code uses them. `display` is null on all ranks but 0.
 void connect_task_module(Relay* relay, Display* display);
 
-/// Tells, once, whether a task of this rank has ended with KeyboardInterrupt. The caller holds the
-/// GIL.
-bool task_was_interrupted();
+/// What the end of tasks of this rank means for who waits meanwhile, told once: an exception that a
+/// handler of a signal has raised in one of them, or KeyboardInterrupt; None mostly. The caller
+/// holds the GIL.
+/// @param interrupted there was a Ctrl-C
+pybind11::object raised_for_who_waits(bool interrupted);
 
 /// Writes out what Python holds for standard output and error. Takes the GIL.
 void flush_python();

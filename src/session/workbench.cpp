@@ -106,7 +106,7 @@ std::vector<Work> Workbench::begin_some() {
         some.push_back(std::move(queue_.front()));
         queue_.pop_front();
     }
-    capture_.drain();
+    capture_.read_all();
     out_.clear();
     err_.clear();
     capture_.divert(&out_, &err_);

@@ -155,3 +155,42 @@ class TestExecute(ViewsTest):
             file.flush()
             self.one.run(file.name, block=True)
         self.assertEqual(self.one.apply_sync(lambda f: f(), ipp.Reference("g")), 5)
+
+    def test_code_without_statements(self):
+        for code in ("", "\n", "   ", "# a comment\n", "\n# a comment"):
+            with self.subTest(code=code):
+                self.assertEqual(self.all.execute(code, block=True).successful(), True)
+
+    def test_code_that_is_no_text(self):
+        with self.assertRaises(TypeError):
+            self.one.execute(5)
+
+    def test_data_of_a_reply(self):
+        reply = self.one.execute("6 * 7", silent=False).get()
+        self.assertEqual(reply.data["text/plain"], "42")
+        self.assertEqual(self.one.execute("a = 1", silent=False).get().data, {})
+
+    @needs("IPython")
+    def test_the_last_value_after_ipython(self):
+        for code, value in (("5", 5), ("%who\n6", 6), ("7", 7)):
+            self.one.execute(code, silent=False, block=True)
+            self.assertEqual(self.one.execute("kept = _", block=True) and self.one["kept"], value)
+
+    @needs("IPython")
+    def test_the_shell_of_a_function(self):
+        def has_shells():
+            import IPython
+
+            return get_ipython() is not None and IPython.get_ipython() is get_ipython()  # noqa: F821
+
+        self.one.execute("%who", silent=False, block=True)
+        self.assertEqual(self.one.apply_sync(has_shells), True)
+
+    def test_queue_status_of_a_view_of_one(self):
+        self.assertEqual(sorted(self.one.queue_status()), ["completed", "queue", "tasks"])
+
+    @needs("IPython")
+    def test_an_error_in_ipython_has_no_frames_of_it(self):
+        with self.assertRaisesRemote(ZeroDivisionError) as caught:
+            self.one.execute("%who\n1/0", silent=False, block=True)
+        self.assertNotIn("interactiveshell", "\n".join(caught[0].render_traceback()))

@@ -1,6 +1,7 @@
 """Waiting elsewhere than in the main thread: the engine of rank 0 works all the same."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -123,3 +124,42 @@ class TestInterrupts(ViewsTest):
         with self.assertRaisesRemote(KeyboardInterrupt):
             self.rc[0].apply_sync(stop)
         self.assertEqual(self.rc[0].apply_sync(abs, -1), 1)
+
+    def test_handler_that_raises_while_this_ranks_task_runs(self):
+        def late(*_):
+            raise TooLate
+
+        for wait in (
+            lambda: self.all.apply_sync(nap, 3),
+            lambda: self.rc[0].apply_sync(nap, 3),
+            lambda: self.balanced.map_sync(nap, [2] * 2 * len(self.ids)),
+        ):
+            with self.subTest(), handler_after(0.5, late):
+                begin = time.monotonic()
+                with self.assertRaises(TooLate):
+                    wait()
+                self.assertLess(time.monotonic() - begin, 1.9)
+            self.rc.wait(timeout=20)
+
+    def test_handler_that_returns_ends_nothing(self):
+        called = []
+        with handler_after(0.2, lambda *_: called.append(1)):
+            self.assertEqual(self.all.apply_sync(nap, 0.5, 7), [7] * len(self.ids))
+        self.assertEqual(called, [1])
+
+
+class TooLate(Exception):
+    """What a handler raises."""
+
+
+@contextlib.contextmanager
+def handler_after(seconds, handler):
+    """Have a handler called once, as that of SIGUSR2."""
+    before = signal.signal(signal.SIGUSR2, handler)
+    timer = threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGUSR2])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR2, before)
