@@ -8,6 +8,8 @@ targets : tuple of int
     The ranks that run the current cell, ascending.
 version : str
     The version of mpirepl.
+version_info : tuple of int
+    Its parts.
 DeadlockError, MismatchError, AbortError : class
     What a cell ends with whose MPI calls were broken off.
 
@@ -53,6 +55,7 @@ __all__ = [
     "TimeoutError",
     "UnmetDependency",
     "ViewExecutor",
+    "collect_exceptions",
     "datapub",
     "depend",
     "dependent",
@@ -65,23 +68,37 @@ __all__ = [
     "require",
     "size",
     "targets",
+    "unwrap_exception",
     "version",
+    "version_info",
+    "wrap_exception",
 ]
 
 # Where to find what is imported when it is first asked for.
-_MODULES = ("client", "datapub", "error", "joblib", "serialize", "view")
+_MODULES = (
+    "client",
+    "cluster",
+    "controller",
+    "datapub",
+    "error",
+    "joblib",
+    "serialize",
+    "util",
+    "view",
+)
 _PLACES = {name: name for name in _MODULES} | {
     name: module
     for module, names in {
         "_errors": "DeadlockError MismatchError AbortError",
         "asyncresult": "ALL_COMPLETED FIRST_COMPLETED FIRST_EXCEPTION AsyncMapResult AsyncResult "
         "AsyncHubResult TimeoutError",
-        "_cluster": "Cluster",
+        "cluster": "Cluster",
         "client": "Client",
         "dependency": "Dependency depend dependent interactive require",
         "error": "AlreadyDisplayedError CompositeError DependencyTimeout EngineError IPythonError "
         "ImpossibleDependency InvalidDependency KernelError NoEnginesRegistered RemoteError "
-        "TaskAborted TaskRejectError TaskTimeout UnmetDependency",
+        "TaskAborted TaskRejectError TaskTimeout UnmetDependency collect_exceptions "
+        "unwrap_exception wrap_exception",
         "executor": "ViewExecutor",
         "joblib": "register_joblib_backend",
         "remotefunction": "ParallelFunction RemoteFunction parallel remote",
@@ -91,8 +108,8 @@ _PLACES = {name: name for name in _MODULES} | {
     for name in names.split()
 }
 
-
 __version__ = version
+version_info = tuple(map(int, version.split(".")))
 
 
 def __dir__() -> list[str]:

@@ -167,10 +167,3 @@ class LoadBalancedView(View):
         from mpirepl import joblib
 
         joblib.register_view(self, name, make_default)
-
-    @property
-    def executor(self) -> object:
-        """The view as a concurrent.futures.Executor."""
-        from mpirepl.executor import ViewExecutor
-
-        return ViewExecutor(self)

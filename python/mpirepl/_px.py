@@ -144,7 +144,7 @@ class Px:
             self.verbose = verbose
 
     def run_line(self, line: str, targets: str) -> object:
-        """Run one line on the engines: of `targets` if they are the session's and none are named."""
+        """Run one line on the engines, those of `targets` if they follow the session's targets."""
         from mpirepl import _magic_text
 
         spec, code = _magic_text.targets_and_rest(line, False)

@@ -185,6 +185,13 @@ class View:
 
         return parallel(self, dist, self._blocks(block), **flags)
 
+    @property
+    def executor(self) -> object:
+        """The view as a concurrent.futures.Executor."""
+        from mpirepl.executor import ViewExecutor
+
+        return ViewExecutor(self)
+
     # The client's, for convenience
 
     def wait(self, jobs: object = None, timeout: float = -1) -> bool:

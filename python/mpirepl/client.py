@@ -9,12 +9,29 @@ from collections.abc import Iterator
 import _mpirepl
 import _mpirepl_tasks as _tasks
 
-from mpirepl import _engine, _start, error, serialize
+from mpirepl import (
+    _engine,
+    _start,
+    _submodules,
+    asyncresult,
+    error,
+    remotefunction,
+    serialize,
+    view,
+)
 from mpirepl._async_result import AsyncResult
 from mpirepl._task_book import Submission, TaskBook
 from mpirepl._view import call_on
 from mpirepl._waiting import let_threads_wait, wait
 from mpirepl.view import BroadcastView, DirectView, LoadBalancedView
+
+_submodules.hold(
+    __name__,
+    asyncresult=asyncresult,
+    client=sys.modules[__name__],
+    remotefunction=remotefunction,
+    view=view,
+)
 
 
 class Client(TaskBook):

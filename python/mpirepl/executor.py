@@ -1,4 +1,4 @@
-"""A load-balanced view as an executor of concurrent.futures."""
+"""A view as an executor of concurrent.futures."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -8,23 +8,20 @@ from mpirepl._lazy_map import LazyMapIterator
 
 
 class ViewExecutor(Executor):
-    """Runs calls on engines that have nothing to do.
+    """Runs calls on the engines of a view.
 
     Attributes
     ----------
-    view : LoadBalancedView
+    view : View
     """
 
     def __init__(self, view: object):
         self.view = view
         self._max_workers = len(view)
         self._results: list = []
-        self._ended = False
 
     def submit(self, fn: Callable, /, *args: object, **kwargs: object) -> object:
-        """Call a function on an engine, and return its AsyncResult."""
-        if self._ended:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+        """Call a function, and return its AsyncResult; after shutdown(), too."""
         result = self.view.apply_async(fn, *args, **kwargs)
         self._note([result])
         return result
@@ -38,10 +35,10 @@ class ViewExecutor(Executor):
         **options: object,
     ) -> Iterator:
         """Map a function over iterables, and iterate over the results in order."""
-        if self._ended:
-            raise RuntimeError("cannot schedule new futures after shutdown")
         deadline = None if timeout is None else time.monotonic() + timeout
-        result = self.view.map_async(fn, *iterables, chunksize=chunksize, **options)
+        if chunksize != 1:
+            options["chunksize"] = chunksize  # which direct views do not have
+        result = self.view.map_async(fn, *iterables, **options)
         self._note([result])
         return LazyMapIterator.over(result, self._iterated(result, deadline))
 
@@ -68,8 +65,7 @@ class ViewExecutor(Executor):
         self._results = [r for r in self._results if not r.done()] + results
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; wait for those that were submitted."""
-        self._ended = True
+        """Wait for the calls that were submitted; the engines stay."""
         if cancel_futures:
             self.view.client.abort(self._results)
         if wait:

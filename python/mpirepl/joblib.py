@@ -1,15 +1,18 @@
 """A backend of joblib that runs its calls on engines."""
 
 from collections.abc import Callable
+from functools import cache
 
 
+@cache
 def _made() -> type:
+    """Return the class of the backend, which needs joblib."""
     try:
         from joblib.parallel import AutoBatchingMixin, ParallelBackendBase
     except ImportError:
         raise ImportError("joblib is not installed: pip install joblib") from None
 
-    class Backend(AutoBatchingMixin, ParallelBackendBase):
+    class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):
         """Runs batches of calls as tasks of a load-balanced view."""
 
         supports_retrieve_callback = False
@@ -50,7 +53,13 @@ def _made() -> type:
             """Drop what has not begun."""
             self._view.abort()
 
-    return Backend
+    return IPythonParallelBackend
+
+
+def __getattr__(name: str) -> type:
+    if name == "IPythonParallelBackend":
+        return _made()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def register_view(view: object, name: str, make_default: bool) -> None:

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from inspect import signature
 
 from mpirepl import _partition, error
 from mpirepl.asyncresult import AsyncMapResult
@@ -33,6 +32,8 @@ class RemoteFunction:
     """A function that runs on the engines of a view when it is called."""
 
     def __init__(self, view: object, f: Callable, block: bool | None = None, **flags: object):
+        from inspect import signature  # here, as it takes long to import
+
         self.view = view
         self.func = f
         self.block = block

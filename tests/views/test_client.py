@@ -1,5 +1,6 @@
 """The client: engines, views by index, waiting, history, results, queue status."""
 
+import asyncio
 import concurrent.futures
 import threading
 import warnings
@@ -96,6 +97,41 @@ class TestEngines(ViewsTest):
         client.close()
         cluster.stop_cluster_sync()
         self.assertEqual(self.one.apply_sync(lambda: 1), 1)
+
+    @decided("a Cluster is the ranks that are there")
+    def test_cluster_by_controller_and_engines(self):
+        cluster = ipp.Cluster(engines="mpi")
+        cluster.start_controller_sync()
+        engines = cluster.start_engines_sync(n=len(self.ids))
+        self.assertEqual(cluster.connect_client_sync().ids, self.ids)
+        cluster.stop_engines_sync(engines)
+        cluster.stop_controller_sync()
+        self.assertEqual(self.one.apply_sync(lambda: 1), 1)
+        with self.assertRaisesRegex(RuntimeError, "mpiexec -n 999 "):
+            cluster.start_engines_sync(999)
+
+    @decided("a Cluster is the ranks that are there")
+    def test_cluster_by_its_async_methods(self):
+        async def main():
+            cluster = ipp.Cluster()
+            await cluster.start_controller()
+            engines = await cluster.start_engines(1)
+            ids = (await cluster.connect_client()).ids
+            await cluster.stop_engines(engines)
+            await cluster.stop_controller()
+            self.assertIs(await cluster.start_cluster(len(self.ids)), cluster)
+            await cluster.stop_cluster()
+            return ids
+
+        self.assertEqual(asyncio.run(main()), [0])
+        self.assertEqual(ipp.Cluster.start_engines.__name__, "start_engines")
+
+    @decided("a Cluster is the ranks that are there")
+    def test_engines_cannot_be_restarted(self):
+        with self.assertRaisesRegex(NotImplementedError, "start the session anew"):
+            ipp.Cluster().restart_engines_sync()
+        with self.assertRaisesRegex(NotImplementedError, "start the session anew"):
+            asyncio.run(ipp.Cluster().restart_engines())
 
     @decided("a Cluster is the ranks that are there")
     def test_start_and_connect(self):

@@ -1,10 +1,11 @@
 """Executors, joblib and dask."""
 
 import concurrent.futures
+import importlib.util
 import unittest
 
 from beside import negative
-from support import ViewsTest, ipp, nap, needs
+from support import ViewsTest, decided, ipp, nap, needs
 
 
 class TestExecutor(ViewsTest):
@@ -60,6 +61,41 @@ class TestExecutor(ViewsTest):
         executor.shutdown()
         self.assertEqual(self.all.apply_sync(abs, -1), [1] * len(self.ids))
 
+    def test_submit_after_the_with_block(self):
+        with self.balanced.executor as executor:
+            executor.submit(abs, -1)
+        self.assertEqual(executor.submit(abs, -2).result(), 2)
+        self.assertEqual(list(executor.map(abs, [-3, -4])), [3, 4])
+
+    def test_of_direct_views(self):
+        for view in self.all, self.rc.broadcast_view():
+            with self.subTest(view):
+                executor = view.executor
+                self.assertIs(executor.view, view)
+                self.assertEqual(executor.submit(abs, -5).result(), [5] * len(self.ids))
+                got = executor.map(lambda x, y: x + y, range(7), range(7))
+                self.assertEqual(list(got), list(range(0, 14, 2)))
+
+    @decided("ipyparallel's fails at the end of the block")
+    def test_leaving_the_with_block_of_a_direct_view_waits(self):
+        with self.all.executor as executor:
+            future = executor.submit(nap, 0.3)
+        self.assertTrue(future.done())
+
+    def test_of_a_single_engine(self):
+        future = self.one.executor.submit(abs, -5)
+        self.assertEqual(future.result(), 5)
+        self.assertEqual(future.engine_id, self.ids[-1])
+
+    @decided("ipyparallel's does not know it")
+    def test_map_with_a_timeout(self):
+        for view in self.all, self.balanced:
+            with self.subTest(view):
+                self.assertEqual(list(view.executor.map(abs, [-1, -2], timeout=10)), [1, 2])
+                late = view.executor.map(nap, [0.5] * len(self.ids), timeout=0.01)
+                with self.assertRaises(TimeoutError):
+                    list(late)
+
     def test_as_completed(self):
         executor = self.balanced.executor
         futures = [executor.submit(nap, 0.01 * i) for i in range(5)]
@@ -105,12 +141,32 @@ class TestJoblib(ViewsTest):
         self.assertEqual(got, [-i for i in range(20)])
 
     @needs("joblib")
+    def test_the_class(self):
+        import joblib
+
+        backend = importlib.import_module(f"{ipp.__name__}.joblib").IPythonParallelBackend
+        joblib.register_parallel_backend("by class", lambda: backend(view=self.balanced))
+        with joblib.parallel_backend("by class"):
+            got = joblib.Parallel()(joblib.delayed(negative)(i) for i in range(20))
+        self.assertEqual(got, [-i for i in range(20)])
+
+    @needs("joblib")
     def test_a_failing_call(self):
         import joblib
 
         self.balanced.register_joblib_backend("failing")
         with self.assertRaises(Exception):  # noqa: B017
             joblib.Parallel(backend="failing")(joblib.delayed(negative)(i) for i in "ab")
+
+    @decided("ipyparallel's whole module needs joblib")
+    def test_without_joblib(self):
+        from mpirepl import joblib
+
+        with self.assertRaises(AttributeError):
+            joblib.no_such_name  # noqa: B018
+        if importlib.util.find_spec("joblib") is None:
+            with self.assertRaisesRegex(ImportError, "pip install joblib"):
+                from mpirepl.joblib import IPythonParallelBackend  # noqa: F401
 
 
 class TestDask(ViewsTest):

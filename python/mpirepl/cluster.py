@@ -1,10 +1,24 @@
 """What programs of ipyparallel start."""
 
+import functools
 import os
+from collections.abc import Callable
 
 import _mpirepl
 
 from mpirepl.client import Client
+
+
+def _async(method: Callable) -> Callable:
+    """Return the async twin of a method: it does the same, at once."""
+
+    @functools.wraps(method)
+    async def twin(self: "Cluster", *args: object, **kwargs: object) -> object:
+        return method(self, *args, **kwargs)
+
+    twin.__name__ = method.__name__.removesuffix("_sync")
+    twin.__qualname__ = method.__qualname__.removesuffix("_sync")
+    return twin
 
 
 class Cluster:
@@ -42,37 +56,49 @@ class Cluster:
             return Client()
         return Client(ranks=f"0-{self.n - 1}")
 
-    async def start_and_connect(self, n: int | None = None, **_: object) -> Client:
-        """Return a client of the ranks."""
-        return self.start_and_connect_sync(n)
-
-    async def connect_client(self, **_: object) -> Client:
-        """Return a client of the ranks."""
-        return self.connect_client_sync()
-
-    async def start_cluster(self, n: int | None = None, **_: object) -> "Cluster":
-        """Do nothing: the ranks are there."""
-        return self.start_cluster_sync(n)
-
     def start_cluster_sync(self, n: int | None = None, **_: object) -> "Cluster":
         """Do nothing: the ranks are there."""
-        self.n = n or self.n
-        self._check()
+        self.start_engines_sync(n)
         return self
 
-    async def stop_cluster(self, **_: object) -> None:
-        """Do nothing: the ranks end with the session."""
+    def start_controller_sync(self, **_: object) -> None:
+        """Do nothing: there is none, and none is needed."""
+
+    def start_engines_sync(
+        self, n: int | None = None, engine_set_id: str | None = None, **_: object
+    ) -> str:
+        """Do nothing: the ranks are there. Return a name for them."""
+        self.n = n or self.n
+        self._check()
+        return engine_set_id or "ranks"
 
     def stop_cluster_sync(self, **_: object) -> None:
         """Do nothing: the ranks end with the session."""
 
-    async def signal_engines(self, signum: int, *_: object) -> None:
-        """Send a signal to the engines."""
-        self.signal_engines_sync(signum)
+    def stop_controller_sync(self, **_: object) -> None:
+        """Do nothing: there is none."""
 
-    def signal_engines_sync(self, signum: int, *_: object) -> None:
+    def stop_engines_sync(self, engine_set_id: str | None = None, **_: object) -> None:
+        """Do nothing: the ranks end with the session."""
+
+    def restart_engines_sync(self, engine_set_id: str | None = None, **_: object) -> None:
+        """Refuse: ranks cannot be restarted."""
+        raise NotImplementedError("ranks cannot be restarted: start the session anew")
+
+    def signal_engines_sync(self, signum: int, engine_set_id: str | None = None) -> None:
         """Send a signal to the engines."""
         Client().send_signal(signum)
+
+    start_and_connect = _async(start_and_connect_sync)
+    connect_client = _async(connect_client_sync)
+    start_cluster = _async(start_cluster_sync)
+    start_controller = _async(start_controller_sync)
+    start_engines = _async(start_engines_sync)
+    stop_cluster = _async(stop_cluster_sync)
+    stop_controller = _async(stop_controller_sync)
+    stop_engines = _async(stop_engines_sync)
+    restart_engines = _async(restart_engines_sync)
+    signal_engines = _async(signal_engines_sync)
 
     def __enter__(self) -> Client:
         self._client = self.start_and_connect_sync()
