@@ -129,7 +129,9 @@ class CompositeError(RemoteError):
     Attributes
     ----------
     elist : list of tuple
-        (ename, evalue, traceback, engine_info) of each.
+        (ename, evalue, traceback, engine_info) of each; these attributes of its own are None.
+    args : tuple of str
+        The names of the exceptions.
     tb_limit : int
         The number of tracebacks that are shown.
     """
@@ -138,14 +140,13 @@ class CompositeError(RemoteError):
 
     def __init__(self, msg: str, elist: list[tuple] | None = None):
         elist = [] if elist is None else elist
-        Exception.__init__(self, msg, elist)
-        self.args = (msg, elist)
+        Exception.__init__(self, *(failure[0] for failure in elist))
         self.msg = msg
         self.elist = elist
-        self.ename = "CompositeError"
-        self.evalue = msg
-        self.traceback = ""
-        self.engine_info = {}
+        self.ename = self.evalue = self.traceback = self.engine_info = None
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.msg, self.elist)
 
     def _get_engine_str(self, engine_info: dict | None) -> str:
         if not engine_info:

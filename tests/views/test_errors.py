@@ -1,5 +1,6 @@
 """Errors: RemoteError, CompositeError, tracebacks, and what cannot be sent."""
 
+import pickle
 import threading
 
 from support import ORACLE, ViewsTest, captured, decided, ipp
@@ -155,6 +156,17 @@ class TestCompositeError(ViewsTest):
         self.assertEqual([entry[0] for entry in error.elist], ["ZeroDivisionError"] * len(self.ids))
         self.assertEqual([entry[3]["engine_id"] for entry in error.elist], self.ids)
         self.assertEqual({entry[3]["method"] for entry in error.elist}, {"apply"})
+
+    def test_args_are_the_names(self):
+        error = self.fail()
+        self.assertEqual(list(error.args), ["ZeroDivisionError"] * len(self.ids))
+        self.assertIsNone(error.ename)
+
+    @decided("ipyparallel's cannot be unpickled")
+    def test_pickled(self):
+        error = self.fail()
+        again = pickle.loads(pickle.dumps(error))
+        self.assertEqual((str(again), again.elist), (str(error), error.elist))
 
     def test_only_the_failing_ones(self):
         self.all.scatter("rank", self.ids, flatten=True, block=True)
