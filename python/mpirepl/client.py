@@ -264,6 +264,12 @@ class Client(TaskBook):
     def spin(self) -> None:
         """Do nothing: results come by themselves."""
 
+    def spin_thread(self, interval: float = 1) -> None:
+        """Do nothing: results come by themselves."""
+
+    def stop_spin_thread(self) -> None:
+        """Do nothing: there is no such thread."""
+
     # Engines as processes
 
     def clear(self, targets: object = None, block: bool | None = None) -> AsyncResult:
@@ -326,11 +332,33 @@ class Client(TaskBook):
 
         return _dask.become(self, targets, **options)
 
+    become_distributed = become_dask
+
     def stop_dask(self, targets: object = "all") -> None:
         """End what become_dask() has started."""
         from mpirepl import _dask
 
         _dask.stop(self, targets)
+
+    stop_distributed = stop_dask
+
+    def result_status(self, msg_ids: object, status_only: bool = True) -> dict:
+        """Return the names of the tasks that have ended ("completed") and of the others ("pending").
+
+        Unless `status_only`, the results of those that have ended are there too, by name.
+        """
+        status: dict = {"pending": [], "completed": []}
+        for number in self._ids_of(msg_ids):
+            ended = _tasks.ended(number)
+            status["completed" if ended else "pending"].append(self._name(number))
+        if not status_only:
+            found = status["completed"]
+            status |= {name: self.get_result(name, owner=False).get() for name in found}
+        return status
+
+    def resubmit(self, *_: object, **__: object) -> None:
+        """Refuse: what was sent is not kept."""
+        raise NotImplementedError("what a task was is not kept: submit it anew, or use retries")
 
     def db_query(self, query: dict, keys: object = None) -> list:
         """Refuse: there is no database of tasks."""

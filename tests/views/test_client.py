@@ -435,6 +435,18 @@ class TestResults(ViewsTest):
         self.rc.clear(block=True)
         self.assertTrue(callable(__main__.main))
 
+    def test_result_status(self):
+        quick, slow = self.one.apply_async(abs, -1), self.one.apply_async(nap, 0.5, 2)
+        quick.wait()
+        names = quick.msg_ids + slow.msg_ids
+        status = self.rc.result_status(names)
+        self.assertEqual(status["completed"], quick.msg_ids)
+        self.assertEqual(status["pending"], slow.msg_ids)
+        slow.wait()
+        status = self.rc.result_status(names, status_only=False)
+        self.assertEqual(status["completed"], names)
+        self.assertEqual([status[name] for name in names], [1, 2])
+
     def test_queue_status(self):
         status = self.rc.queue_status()
         self.assertEqual(status.pop("unassigned"), 0)
