@@ -343,7 +343,7 @@ class Client(TaskBook):
     stop_distributed = stop_dask
 
     def result_status(self, msg_ids: object, status_only: bool = True) -> dict:
-        """Return the names of the tasks that have ended ("completed") and of the others ("pending").
+        """Return the names of tasks that have ended ("completed") and of the others ("pending").
 
         Unless `status_only`, the results of those that have ended are there too, by name.
         """
