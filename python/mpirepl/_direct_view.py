@@ -8,7 +8,7 @@ from types import ModuleType
 
 from mpirepl import _engine, _partition, serialize
 from mpirepl._async_result import AsyncResult
-from mpirepl._map_result import AsyncGatherResult, AsyncMapResult
+from mpirepl._map_result import AsyncMapResult
 from mpirepl._view import View, call_each, name_of, packed
 
 
@@ -223,7 +223,7 @@ class DirectView(View):
         join = _partition.by_name(dist).joined
         if self._blocks(block):
             return join(self._awaited(ids, "gather"))
-        result = AsyncGatherResult(self.client, ids, join, fname="gather", owner=True)
+        result = AsyncMapResult(self.client, ids, [], fname="gather", join=join, owner=True)
         return self._finish(result, False)
 
     def map(

@@ -18,11 +18,13 @@ class AsyncMapResult(AsyncResult):
         lengths: list[int],
         fname: str = "",
         ordered: bool = True,
+        join: Callable | None = None,
         **options: object,
     ):
         super().__init__(client, ids, fname, **options)
         self._lengths = lengths  # of each task's part; empty: one item each
         self._ordered = ordered
+        self._join = join  # of a gather: makes one sequence of the parts
 
     def __len__(self) -> int:
         return sum(self._lengths) if self._lengths else len(self._ids)
@@ -30,7 +32,7 @@ class AsyncMapResult(AsyncResult):
     def _part(self, number: int) -> AsyncResult:
         part = super()._part(number)
         part._single = False
-        part._is_item = type(self) is AsyncMapResult and not self._lengths
+        part._is_item = self._join is None and not self._lengths
         return part
 
     @property
@@ -42,6 +44,8 @@ class AsyncMapResult(AsyncResult):
         return sum(length for number, length in pairs if self._has_ended(number))
 
     def _reconstructed(self, outcomes: list) -> object:
+        if self._join is not None and not error.failures(outcomes):
+            return self._join(outcomes)
         if not self._lengths:
             return list(outcomes)
         items = []
@@ -70,16 +74,3 @@ class AsyncMapResult(AsyncResult):
         if isinstance(key, (int, slice)) and self._lengths:
             return self.get()[key]
         return super().__getitem__(key)
-
-
-class AsyncGatherResult(AsyncMapResult):
-    """The parts of a sequence, which are joined."""
-
-    def __init__(self, client: object, ids: Iterable[int], join: Callable, **options: object):
-        super().__init__(client, ids, [], **options)
-        self._join = join
-
-    def _reconstructed(self, outcomes: list) -> object:
-        if error.failures(outcomes):
-            return list(outcomes)
-        return self._join(outcomes)

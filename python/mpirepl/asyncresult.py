@@ -3,7 +3,7 @@
 import builtins
 
 from mpirepl._async_result import AsyncHubResult, AsyncResult
-from mpirepl._map_result import AsyncGatherResult, AsyncMapResult
+from mpirepl._map_result import AsyncMapResult
 from mpirepl._waiting import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, wait
 
 TimeoutError = builtins.TimeoutError
@@ -12,7 +12,6 @@ __all__ = [
     "ALL_COMPLETED",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
-    "AsyncGatherResult",
     "AsyncHubResult",
     "AsyncMapResult",
     "AsyncResult",
