@@ -8,6 +8,7 @@ import io
 import pickle
 import types
 from collections.abc import Callable
+from functools import cache
 from itertools import chain
 
 from mpirepl._functions import (
@@ -215,7 +216,7 @@ def _pickled(value: object, buffers: list) -> bytes:
     if _mode == "cloudpickle":
         _module("cloudpickle").Pickler(file, 5, buffer_callback=aside).dump(value)
     elif _mode == "dill":
-        file.write(_module("dill").dumps(value, recurse=True))
+        _dill_pickler()(file, 5).dump(value)
     else:
         _Pickler(file, 5, buffer_callback=aside).dump(value)
     return file.getvalue()
@@ -233,6 +234,19 @@ class _Pickler(pickle.Pickler):
         if kind is types.ModuleType:
             return __import__("importlib").import_module, (value.__name__,)
         return reduced_member(value, kind)
+
+
+@cache
+def _dill_pickler() -> type:
+    """Return dill's pickler, but for functions: they find their globals where they arrive."""
+
+    class DillPickler(_module("dill").Pickler):
+        def reducer_override(self, value: object) -> object:
+            if type(value) is types.FunctionType:
+                return reduced_function(value)
+            return NotImplemented
+
+    return DillPickler
 
 
 class _Reduced:

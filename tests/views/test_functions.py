@@ -357,6 +357,13 @@ class TestPicklers(ViewsTest):
         self.assertEqual(self.one.apply_sync(lambda thing: thing.value, Local(6)), 6)
 
     @needs("dill")
+    def test_dill_finds_globals_on_the_engine(self):
+        self.all.use_dill()
+        self.all.execute("foo = 5", block=True)
+        self.all["bar"] = eval("lambda: 2 * foo", {"foo": 1})
+        self.assertEqual(self.all.apply_sync(ipp.Reference("bar")), [10] * len(self.ids))
+
+    @needs("dill")
     def test_dill(self):
         self.all.use_dill()
         k = 3
