@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 from mpirepl import _engine, serialize
 from mpirepl._async_result import AsyncResult
@@ -185,7 +186,7 @@ class View:
 
         return parallel(self, dist, self._blocks(block), **flags)
 
-    @property
+    @cached_property
     def executor(self) -> object:
         """The view as a concurrent.futures.Executor."""
         from mpirepl.executor import ViewExecutor

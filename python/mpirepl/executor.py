@@ -19,7 +19,7 @@ class ViewExecutor(Executor):
         self.view = view
         self._max_workers = len(view)
         self._results: list = []
-        self._enough = 8  # of them to look which are still going on
+        self._enough = 2  # of them to look which are still going on
 
     def submit(self, fn: Callable, /, *args: object, **kwargs: object) -> object:
         """Call a function, and return its AsyncResult; after shutdown(), too."""
@@ -66,7 +66,7 @@ class ViewExecutor(Executor):
         self._results += results
         if len(self._results) >= self._enough:
             self._results = [result for result in self._results if not result.done()]
-            self._enough = 2 * len(self._results) + 8
+            self._enough = 2 * len(self._results) + 2
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for the calls that were submitted; the engines stay."""

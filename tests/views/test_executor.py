@@ -26,6 +26,12 @@ class TestExecutor(ViewsTest):
     def test_view_executor(self):
         self.assertIs(self.balanced.executor.view, self.balanced)
 
+    def test_a_view_has_one_executor(self):
+        view = self.rc.load_balanced_view()
+        future = view.executor.submit(nap, 0.3, 1)
+        view.executor.shutdown()
+        self.assertTrue(future.done())
+
     def test_submit(self):
         future = self.balanced.executor.submit(lambda x, y=1: x * y, 2, y=3)
         self.assertIsInstance(future, concurrent.futures.Future)
