@@ -21,7 +21,8 @@ using namespace std::chrono_literals;
 using Clock = Dispatcher::Clock;
 using Ids = std::vector<std::uint64_t>;
 
-constexpr auto thread_look = 50ms;  // how long another thread waits without looking
+constexpr auto first_look = 1ms;  // so long another thread waits for something to happen before it
+constexpr auto longest_look = 50ms;  // calls the main thread; twice as long each time
 
 Relay* relay = nullptr;
 Display* display = nullptr;
@@ -139,11 +140,17 @@ bool wait_for(const std::function<bool()>& done, double timeout) {
                                       std::chrono::duration<double>(std::min(timeout, 1e9)));
     if (display->is_main_thread()) return display->work_until(done, deadline);
     WithoutGil without;
+    Clock::duration look = first_look;
     bool in_time = true;
     while (!done() && (in_time = Clock::now() < deadline)) {
-        dispatcher().await_event(dispatcher().events(),
-                                 std::min<Clock::duration>(thread_look, deadline - Clock::now()));
-        if (!done()) display->call_main_thread();
+        const std::uint64_t before = dispatcher().events();
+        dispatcher().await_event(before, std::min<Clock::duration>(look, deadline - Clock::now()));
+        if (dispatcher().events() != before) {
+            look = first_look;
+        } else if (!done()) {
+            display->call_main_thread();
+            look = std::min<Clock::duration>(2 * look, longest_look);
+        }
         without.stay_if_python_ends();
     }
     return in_time;
