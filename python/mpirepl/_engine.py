@@ -181,12 +181,12 @@ def _traceback(error: BaseException) -> str:
 
 
 def keep(value: object) -> None:
-    """Let a value be ``_`` on this engine, as one that a cell has shown is on its rank."""
+    """Let a value be ``_`` on this engine, but not for the user's cells on rank 0."""
     main = main_module()
-    if main is __main__:
-        builtins._ = value
-    else:
+    if main is not __main__:
         main._ = value
+    elif not _local:
+        builtins._ = value
 
 
 def push(names: dict) -> None:
