@@ -4,7 +4,6 @@ Imported with the first cell that may have one: re is half a megabyte on a rank.
 """
 
 import re
-from importlib.util import find_spec
 
 from mpirepl import _help
 
@@ -22,7 +21,11 @@ def needs_ipython(source: bytes) -> bool:
     """Tell whether lines of a cell begin with magics that only IPython has, which is there."""
     names = re.findall(rb"^\s*%{1,2}([A-Za-z_]\w*)", source, re.MULTILINE)
     own = {*_help.SESSION_MAGICS, *_help.RANK_MAGICS, *_help.CELL_MAGICS}
-    return not own.issuperset(map(bytes.decode, names)) and find_spec("IPython") is not None
+    if own.issuperset(map(bytes.decode, names)):
+        return False
+    from importlib.util import find_spec
+
+    return find_spec("IPython") is not None
 
 
 def targets_and_rest(argument: str, anywhere: bool) -> tuple[str | None, str]:
