@@ -62,15 +62,10 @@ def call_of_px(options: str, code: str, suffix: str) -> str:
 
 def _is_simple(source: bytes) -> bool:
     """Tell whether a cell is one simple statement, which Python itself compiles "single"."""
-    first = source.split(maxsplit=1)[:1]
-    return (
-        source.find(_NEWLINE) == len(source) - 1
-        and SEMICOLON not in source
-        and _NUL not in source
-        and first != []
-        and not first[0].startswith(b"#")
-        and first[0].rstrip(b":(") not in _COMPOUND
-    )
+    if source.find(_NEWLINE) != len(source) - 1 or SEMICOLON in source or _NUL in source:
+        return False
+    words = source.split(maxsplit=1)
+    return words != [] and words[0][:1] != b"#" and words[0].rstrip(b":(") not in _COMPOUND
 
 
 def is_docstring(source: bytes) -> bool:

@@ -197,8 +197,10 @@ class Session(SessionMagics):
                 break
             word, _, argument = line.decode("utf-8", "replace").strip().partition(" ")
             if word.startswith("%%"):
-                known = plan.is_px or self._knows_cell_magic(word[2:])
-                if word[2:] not in _help.CELL_MAGICS and known:
+                elsewhere = self._knows_cell_magic(word[2:]) or (
+                    plan.is_px and self._needs_view(line)
+                )
+                if word[2:] not in _help.CELL_MAGICS and elsewhere:
                     break
                 lines[i] = b""
                 self._take_cell_magic(plan, word[2:], argument.strip())

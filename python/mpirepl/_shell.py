@@ -165,7 +165,9 @@ def execute(code: str, silent: bool) -> dict:
     count = shell.execution_count - (0 if silent else 1)
     reply: dict = {"execution_count": count}
     if shown and not silent:
-        vars(_engine.main_module()).pop("_", None)  # it would hide that of later cells
+        names = vars(_engine.main_module())
+        if names.get("_") is shown[-1]:
+            del names["_"]  # IPython's would hide that of later cells
         _engine.keep(shown[-1])
         data, metadata = formatted(shown[-1])
         reply["execute_result"] = {"data": data, "metadata": metadata, "execution_count": count}

@@ -8,12 +8,13 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 namespace mpirepl {
 namespace {
 
-std::atomic<bool> interrupted = false;
 std::atomic<unsigned> interrupt_count = 0;
+unsigned interrupts_taken = 0;
 std::atomic<bool> for_task_alone = false;
 std::atomic<bool> where_wanted = false;
 std::atomic<bool> watches_interrupts = false;
@@ -26,10 +27,7 @@ void on_interrupt(int signal) {
         ::pthread_kill(main_thread, signal);
         return;
     }
-    if (!for_task_alone.exchange(false)) {
-        interrupted = true;
-        ++interrupt_count;
-    }
+    if (!for_task_alone.exchange(false)) ++interrupt_count;
     pythons.sa_handler(signal);
 }
 
@@ -60,7 +58,7 @@ void interrupt() {
     struct sigaction now {};
     ::sigaction(SIGINT, nullptr, &now);
     if (now.sa_handler == SIG_IGN)
-        interrupted = true;
+        ++interrupt_count;
     else
         ::kill(::getpid(), SIGINT);
 }
@@ -99,7 +97,10 @@ void keep_signals_installed() {
     if (now.sa_handler == pythons.sa_handler) put_in_front();
 }
 
-bool take_interrupt() { return interrupted && interrupted.exchange(false); }
+bool take_interrupt() {
+    const unsigned count = interrupt_count;
+    return std::exchange(interrupts_taken, count) != count;
+}
 bool take_where() { return where_wanted && where_wanted.exchange(false); }
 
 }  // namespace mpirepl

@@ -23,7 +23,8 @@ unsigned interrupts();
 /// those of its process group, with their children. For the agent.
 void interrupt_children();
 
-/// Since the last question, there was a Ctrl-C; someone has asked where everybody is.
+/// Since the last question, there was a Ctrl-C; someone has asked where everybody is. For the
+/// agent.
 bool take_interrupt();
 bool take_where();
 

@@ -349,7 +349,6 @@ TaskValue run_in_python(const Work& work, const Runner::CodeEnd& code_end) {
             raised = error.value();
         }
     }
-    if (work.interrupted) engine.attr("interrupted") = false;  // by a signal for this task alone
     const std::optional<BrokenCell> broken = code_end();
     if (broken) {
         try {
