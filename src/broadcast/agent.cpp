@@ -20,6 +20,7 @@ constexpr unsigned thorough_share = 16;  // of a spinning thread's turns, one in
                                          // the pipes, and yields (MPI may do that in all of them)
 constexpr int io_per_turn = 8;
 constexpr auto transfer_spin = 2ms;  // so long the thread does not nap while a transfer goes on
+constexpr auto credit_spin = 10ms;   // and so long not while output waits for its credit
 constexpr int nap_share = 8;         // a nap is this part of the time since the last event, but
 constexpr auto sending_nap = 50us;   // at most this while a transfer goes on in pieces,
 constexpr auto longest_nap = 1ms;    // this for a while,
@@ -90,6 +91,8 @@ Agent::Clock::duration Agent::nap_after(Clock::duration idle) const {
 
 /// How long the agent's thread rests while the main thread is busy with Python.
 Agent::Clock::duration Agent::pause_after(Clock::duration idle) const {
+    // The printing rank's main thread waits as well then, and a core that sleeps wakes up slowly.
+    if (awaits_credit_ && idle < credit_spin) return Duration::zero();
     if (!busy()) return std::max<Duration>(nap_after(idle), thread_nap);
     return idle < transfer_spin ? Duration::zero() : nap_after(idle);
 }

@@ -84,6 +84,8 @@ class Agent {
     void send(int destination, const Message& message);
     void send(int destination, std::shared_ptr<const std::string> bytes);
     std::shared_ptr<const std::string> encoded(const Message& message) const;
+    /// Output of this rank waits until its parent gives credit, which may come soon.
+    void await_credit(bool awaits) { awaits_credit_ = awaits; }
     /// Ends the thread when everything has been sent.
     void end() { ending_ = true; }
     bool sending() const { return channel_.sending(); }
@@ -124,6 +126,7 @@ class Agent {
     std::condition_variable called_;
     bool is_called_ = false;
     unsigned turns_ = 0;
+    bool awaits_credit_ = false;
     bool ending_ = false;
     pthread_t main_thread_ = ::pthread_self();
     std::thread thread_;

@@ -39,7 +39,8 @@ void Writer::write(Destination destination, std::string&& text) {
     {
         std::scoped_lock lock(mutex_);
         waiting_ += text.size();
-        if (!queue_.empty() && queue_.back().first == destination)
+        if (!queue_.empty() && queue_.back().first == destination &&
+            queue_.back().second.size() + text.size() <= most_at_once)
             queue_.back().second += text;
         else
             queue_.emplace_back(destination, std::move(text));

@@ -330,6 +330,7 @@ void Uplink::send_queued() {
         window_ -= static_cast<long long>(bytes);
         queued_ -= bytes;
     }
+    agent_.await_credit(!queue_.empty());
 }
 
 }  // namespace mpirepl
