@@ -2,11 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,16 +12,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 #include "base/error.h"
 
 namespace mpirepl {
 namespace {
-
-// What an editor may have switched on: bracketed paste, mouse, a hidden cursor, colours.
-constexpr std::string_view plain_again = "\033[?2004l\033[?1000l\033[?1l\033[?25h\033[0m";
 
 /// Without SIGTTOU, which a background process gets for changing its terminal.
 class BackgroundAllowed {
@@ -128,17 +121,11 @@ Terminal::Terminal(TerminalPlace place)
     if (!fd_ || ::tcgetattr(fd(), &before_) != 0)
         throw UserError(
             fmt::format("the terminal {} cannot be used: {}", place_.path, std::strerror(errno)));
-    start_keeper();
+    keeper_.emplace(fd(), before_, place_.launcher);
     if (in_foreground()) make_raw();
 }
 
-Terminal::~Terminal() {
-    restore();
-    // The keeper has nothing to do then: it is told so, and gone before this process is.
-    [[maybe_unused]] ssize_t written = ::write(life_.get(), "x", 1);
-    life_ = Fd();
-    ::waitpid(keeper_, nullptr, 0);
-}
+Terminal::~Terminal() { restore(); }
 
 winsize Terminal::size() const {
     winsize size{};
@@ -187,43 +174,6 @@ bool Terminal::suspend() const {
     if (above <= 1 || ::getsid(above) != ::getsid(reader) || ::getpgid(above) == ::getpgid(reader))
         return false;
     return ::kill(-::getpgid(reader), SIGSTOP) == 0;
-}
-
-/// A process that waits for the end of this one and of the launcher. It has a process group of its
-/// own: launchers kill whole groups. It keeps our standard error open, so that a launcher which
-/// waits for the end of that comes back to the shell after the terminal has been restored.
-void Terminal::start_keeper() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
-    Fd reader(ends[0]);
-    life_ = Fd(ends[1]);
-    pid_t rank = ::getpid();
-    pid_t group = ::getpgid(place_.launcher != 0 ? place_.launcher : rank);
-    keeper_ = ::fork();
-    if (keeper_ != 0) return;
-    // From here on only what is safe in the child of a process with threads.
-    ::setpgid(0, 0);
-    sigset_t all;
-    sigfillset(&all);
-    ::sigprocmask(SIG_SETMASK, &all, nullptr);
-    long launcher = place_.launcher == 0 ? -1 : ::syscall(SYS_pidfd_open, place_.launcher, 0);
-    for (int fd = 0; fd < 4096; ++fd)
-        if (fd != 2 && fd != reader.get() && fd != fd_.get() && fd != launcher) ::close(fd);
-    std::array<pollfd, 2> events{
-        {{reader.get(), POLLIN, 0}, {static_cast<int>(launcher), POLLIN, 0}}};
-    while (::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
-    }
-    char farewell = 0;
-    if (events[0].revents != 0 && ::read(reader.get(), &farewell, 1) == 1) ::_exit(0);
-    pid_t front = ::tcgetpgrp(fd_.get());
-    if (front < 0 || front == group) {  // else a shell has put it back already
-        ::tcsetattr(fd_.get(), TCSANOW, &before_);
-        [[maybe_unused]] ssize_t written =
-            ::write(fd_.get(), plain_again.data(), plain_again.size());
-        written = ::write(fd_.get(), "\r\n", 2);
-    }
-    if (events[0].revents == 0) ::kill(rank, SIGKILL);  // nobody will ever read its output
-    ::_exit(0);
 }
 
 }  // namespace mpirepl

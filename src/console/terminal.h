@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "console/keeper.h"
 
 namespace mpirepl {
 
@@ -25,8 +26,8 @@ struct TerminalPlace {
 std::optional<TerminalPlace> find_terminal(int input, int output, int errors);
 
 /// The user's terminal, in raw mode. Keys are not read here: under a launcher they arrive through
-/// rank 0's standard input. Rank 0 owns it, from the first prompt to the end; a small process of
-/// its own puts the terminal back if rank 0 or the launcher dies.
+/// rank 0's standard input. Rank 0 owns it, from the first prompt to the end; a Keeper puts the
+/// terminal back if rank 0 or the launcher dies.
 ///
 /// Under a launcher rank 0 is a background process of the terminal; threads that call this have
 /// SIGTTOU blocked.
@@ -57,14 +58,12 @@ class Terminal {
 
   private:
     void set(const termios& modes) const;
-    void start_keeper();
 
     TerminalPlace place_;
     Fd fd_;
-    Fd life_;  ///< closed when this process ends, whatever way
-    pid_t keeper_ = 0;
     termios before_{};
     bool raw_ = false;
+    std::optional<Keeper> keeper_;
 };
 
 }  // namespace mpirepl

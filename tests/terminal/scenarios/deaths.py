@@ -1,5 +1,6 @@
 """What dies, and what is left: a terminal as before, and no process."""
 
+import os
 import re
 import signal
 
@@ -14,6 +15,13 @@ def is_dead(t: Terminal) -> None:
     t.until(lambda: t.status() is not None, "the end")
     t.ends(t.status())
     expect(t.status() != 0, "the status is 0")
+
+
+def start_children(t: Terminal) -> None:
+    """Have each rank start a process that goes on, and wait for another."""
+    t.cell("import subprocess; other = subprocess.Popen(['sleep', '1000'])")
+    t.run("print('begun'); subprocess.run(['sleep', '1000'])")
+    t.reports("stdout", "begun", "0-2")
 
 
 @scenario()
@@ -139,6 +147,51 @@ def shell_after_mpiexec_was_killed(t: Terminal, scene: Scene):
     t.type("echo one; exit 0\r")
     t.ends(0)
     expect("\none\n" in t.text(), "the shell does not work as before")
+
+
+@scenario()
+def children_of_a_killed_mpiexec(t: Terminal):
+    """What cells have started ends with mpiexec, however it dies."""
+    start_children(t)
+    t.signal(t.launcher(), signal.SIGKILL)
+    t.ends(137)
+
+
+@scenario()
+def children_of_a_killed_rank_0(t: Terminal):
+    """What cells have started ends with a session that loses rank 0."""
+    start_children(t)
+    t.signal(t.rank(0), signal.SIGKILL)
+    is_dead(t)
+
+
+@scenario()
+def children_of_another_killed_rank(t: Terminal):
+    """What cells have started ends with a session that loses a rank."""
+    start_children(t)
+    t.signal(t.rank(2), signal.SIGKILL)
+    is_dead(t)
+
+
+@scenario()
+def children_in_a_closed_window(t: Terminal):
+    """What cells have started ends with the window."""
+    start_children(t)
+    t.close()
+    t.nothing_is_left()
+
+
+@scenario()
+def children_of_a_session_that_ends(t: Terminal):
+    """What a cell has left running on purpose goes on, as after python."""
+    t.cell("import subprocess; other = subprocess.Popen(['sleep', '1000'])")
+    pids = [int(pid) for pid in re.findall(r"pid=(\d+)", t.cell("print(f'pid={other.pid}')"))]
+    t.run("exit")
+    t.until(lambda: t.status() is not None, "the end")
+    expect(len(pids) == 3, f"these are not the children of three ranks: {pids}")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    t.ends(0)
 
 
 @scenario()
