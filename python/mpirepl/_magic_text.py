@@ -7,7 +7,8 @@ import re
 
 from mpirepl import _help
 
-ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*)[ \t]*=[ \t]*!(?!=)(.+)$", re.MULTILINE)  # x = !command
+# x = !command, x = %px code
+ASSIGNED = re.compile(rb"^([A-Za-z_][\w.]*[ \t]*=[ \t]*)(!(?!=)|%px\w*[ \t])(.+)$", re.MULTILINE)
 _MAGIC_LINE = re.compile(rb"^[%!]", re.MULTILINE)
 _TARGETS = r"(?:--targets|-t)(?:\s+|\s*=\s*)(\S+)(.*)"
 

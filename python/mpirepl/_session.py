@@ -352,7 +352,11 @@ class Session(SessionMagics):
 
         text = statement.decode("utf-8", "surrogateescape")
         if match := _magic_text.ASSIGNED.fullmatch(statement):
-            return match[1] + b" = " + _call("!!", match[2].decode("utf-8", "surrogateescape"))
+            if match[2] == b"!":
+                return match[1] + _call("!!", match[3].decode("utf-8", "surrogateescape"))
+            if targets != "0" or _mpirepl.size == 1:
+                raise MagicError("%px has a result in cells of rank 0 alone: %targets 0 or %autopx")
+            return match[1] + self._as_call(match[2] + match[3], targets)
         if text.startswith("!"):
             magic = "!!" if text.startswith("!!") else "!"
             return _call(magic, text[len(magic) :].strip()) + b"\n" * text.count("\n")
