@@ -3,7 +3,6 @@
 import concurrent.futures
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -13,9 +12,7 @@ import _mpirepl_tasks as _tasks
 from mpirepl import error
 from mpirepl._metadata import KEYS
 from mpirepl._result_report import ResultReport
-from mpirepl._waiting import FIRST_EXCEPTION, Waiters, wait
-
-_POLLS = 0.05  # seconds of looking again and again
+from mpirepl._waiting import FIRST_EXCEPTION, Waiters, polling_time, wait
 
 
 class AsyncResult(ResultReport, concurrent.futures.Future):
@@ -81,20 +78,10 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         """Tell whether all tasks have ended."""
         if self._outcomes is not None:
             return True
-        if not _tasks.wait(self._ids, self._polling_time(), False):
+        if not _tasks.wait(self._ids, polling_time(self), False):
             return False
         self._finish()
         return True
-
-    def _polling_time(self) -> float:
-        """Return how long a poll waits: a program that polls again and again is waiting.
-
-        Its first look does not let rank 0's engine work; later ones do, or the end never came.
-        """
-        now = time.monotonic()
-        if self._polled is None:
-            self._polled = now
-        return 1e-4 if now - self._polled > _POLLS else 0.0
 
     def ready(self) -> bool:
         """Tell whether all tasks have ended."""
@@ -117,6 +104,8 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
             When given, the result is a pair of sets, of what has ended and what has not.
         """
         timeout = -1.0 if timeout is None or timeout < 0 else float(timeout)
+        if return_when is None and timeout == 0:
+            return self.done()
         if return_when is None:
             if self._outcomes is None and _tasks.wait(self._ids, timeout, False):
                 self._finish()
@@ -201,8 +190,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
             failed = error.failures([o for _, o in self._ended()])
             if failed and not return_exceptions:
                 raise self._as_one(failed)
-        if not self.wait(timeout):
-            raise error.TimeoutError("Result not ready.")
+        self._must_be_done_in(timeout)
         if return_exceptions is None:
             return_exceptions = self._return_exceptions
         if not return_exceptions:
@@ -228,14 +216,18 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
 
     def exception(self, timeout: float | None = None) -> Exception | None:
         """Return what the tasks have raised, or None."""
-        if not self.wait(timeout):
-            raise error.TimeoutError("Result not ready.")
+        self._must_be_done_in(timeout)
         failed = error.failures(self._outcomes)
         return self._as_one(failed) if failed else None
 
     def _must_be_done(self) -> None:
-        if not self.done():
+        self._must_be_done_in(0)
+
+    def _must_be_done_in(self, timeout: float | None) -> None:
+        if not self.wait(timeout):
             raise error.TimeoutError("Result not ready.")
+        if self.cancelled():
+            raise concurrent.futures.CancelledError
 
     def successful(self) -> bool:
         """Tell whether no task has raised anything; they must have ended."""
@@ -309,11 +301,23 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
         self._client.abort(self)
 
     def cancel(self) -> bool:
-        """Abort what has not begun, as far as that can be done."""
+        """Abort what has not begun, and give up the results of what has.
+
+        Returns
+        -------
+        bool
+            False when the tasks have ended before, else True: get() raises CancelledError.
+        """
         if self.done():
-            return False
+            return self.cancelled()
         self._client.abort(self)
-        return False
+        with self._taking:
+            if self._outcomes is None:
+                given_up = error.as_failure(concurrent.futures.CancelledError())
+                self._outcomes = [given_up] * len(self._ids)
+                super().cancel()
+                self.set_running_or_notify_cancel()
+        return self.cancelled()
 
     def split(self) -> tuple["AsyncResult", ...]:
         """Return a result for each task."""

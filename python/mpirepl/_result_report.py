@@ -9,7 +9,7 @@ import _mpirepl_tasks as _tasks
 
 from mpirepl import _output
 from mpirepl._metadata import KEYS
-from mpirepl._waiting import ALL_COMPLETED
+from mpirepl._waiting import ALL_COMPLETED, look
 
 
 class ResultReport:
@@ -18,10 +18,16 @@ class ResultReport:
     @property
     def metadata(self) -> object:
         """What is known of the task, or the list for all."""
+        self._look()
         found = [self._client._about(number) for number in self._ids]
         return found[0] if self._single and len(found) == 1 else found
 
+    def _look(self) -> None:
+        if self._outcomes is None:
+            look(self)
+
     def _metadata_item(self, key: str) -> object:
+        self._look()
         found = [self._client._about(number)[key] for number in self._ids]
         return found[0] if self._single and len(found) == 1 else found
 
@@ -36,6 +42,7 @@ class ResultReport:
     @property
     def progress(self) -> int:
         """The number of tasks that have ended."""
+        self._look()
         if self._outcomes is not None:
             return len(self._ids)
         return _tasks.count_ended(self._ids)

@@ -14,6 +14,7 @@ from mpirepl import error, serialize
 from mpirepl._async_result import AsyncHubResult, AsyncResult
 from mpirepl._lookup import Lookup, Names
 from mpirepl._metadata import Metadata, as_datetime
+from mpirepl._waiting import look
 from mpirepl._watcher import Watcher
 
 _KEPT = 100  # results that nobody has fetched or holds any more
@@ -64,6 +65,7 @@ class TaskBook:
         self._ranges: list[list[int]] = []  # of the tasks: the first, and how many
         self._known: dict[int, Submission] = {}  # that their owners have not fetched
         self._watcher = Watcher()
+        self._polled: float | None = None
         self.results = Lookup(self._names, self._result_named, self._no_result)
         self.metadata = Lookup(self._names, self._about_named, self._new_metadata)
 
@@ -238,6 +240,7 @@ class TaskBook:
             return owner() if number < first + count else None
 
     def _fetched(self, ids: Iterable[int], owner: bool) -> None:
+        self._polled = None
         if owner:
             for number in ids:
                 self._known.pop(number, None)
@@ -269,6 +272,7 @@ class TaskBook:
         self._disown(ids)
         if fetched:
             for number in ids:
+                self._known.pop(number, None)  # still there where the result was cancelled
                 self._submissions.pop(number, None)
             _tasks.forget(list(ids))
             return
@@ -291,6 +295,7 @@ class TaskBook:
         raise KeyError(name)
 
     def _about_named(self, name: str) -> Metadata:
+        look(self)
         return self._about(self._number(name))
 
     @staticmethod
@@ -308,8 +313,12 @@ class TaskBook:
     @property
     def outstanding(self) -> set[str]:
         """The names of the tasks that have not ended."""
+        look(self)
         known = self._known
-        return {self._name(number) for number in _tasks.outstanding() if number in known}
+        names = {self._name(number) for number in _tasks.outstanding() if number in known}
+        if not names:
+            self._polled = None
+        return names
 
     def _ids_of(self, jobs: object) -> list[int]:
         """Return the tasks that names, numbers in history, results or lists of them mean."""

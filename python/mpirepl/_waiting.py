@@ -13,6 +13,27 @@ FIRST_COMPLETED = concurrent.futures.FIRST_COMPLETED
 FIRST_EXCEPTION = concurrent.futures.FIRST_EXCEPTION
 ALL_COMPLETED = concurrent.futures.ALL_COMPLETED
 
+_POLLS = 0.05  # seconds of looking again and again
+_SHORT = 1e-4  # so long a look waits then
+
+
+def polling_time(looked_at: object) -> float:
+    """Return how long a look at a client or a result, how far it is, may wait.
+
+    A program that looks again and again is waiting. Its first look, the time of which is kept in
+    `looked_at._polled`, does not let rank 0's engine work; later ones do, or the end never came.
+    """
+    now = time.monotonic()
+    if looked_at._polled is None:
+        looked_at._polled = now
+    return _SHORT if now - looked_at._polled > _POLLS else 0.0
+
+
+def look(looked_at: object) -> None:
+    """Let rank 0's engine work if this is not the first look."""
+    if short := polling_time(looked_at):
+        _tasks.wait_event(_tasks.events(), short)
+
 
 def let_threads_wait() -> None:
     """Have the main thread run rank 0's tasks when another thread waits for them.
@@ -94,7 +115,9 @@ def wait(
         left = 3600.0 if deadline is None else deadline - time.monotonic()
         if left <= 0:
             return done, pending
-        _tasks.wait_event(before, min(left, 0.01) if foreign else left)
+        in_time = _tasks.wait_event(before, min(left, 0.01) if foreign else left)
+        if not in_time and deadline is not None and time.monotonic() >= deadline:
+            return done, pending  # whatever a task of rank 0 that lasted longer has let come
 
 
 def _failed(result: concurrent.futures.Future) -> bool:

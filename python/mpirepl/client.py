@@ -22,7 +22,7 @@ from mpirepl import (
 from mpirepl._async_result import AsyncResult
 from mpirepl._task_book import Submission, TaskBook
 from mpirepl._view import call_on
-from mpirepl._waiting import let_threads_wait, wait
+from mpirepl._waiting import let_threads_wait, look, wait
 from mpirepl.view import BroadcastView, DirectView, LoadBalancedView
 
 _submodules.hold(
@@ -181,7 +181,7 @@ class Client(TaskBook):
 
     def _must_be_open(self) -> None:
         if self._closed:
-            raise OSError("this client has been closed")
+            raise RuntimeError("this client has been closed")
 
     # What is going on
 
@@ -251,6 +251,7 @@ class Client(TaskBook):
 
     def queue_status(self, targets: object = "all", verbose: bool = False) -> dict:
         """Return how many tasks wait and have ended, by engine."""
+        look(self)
         loads, unassigned = _tasks.status()
         chosen, single = self._chosen(targets)
         found = {
@@ -262,7 +263,8 @@ class Client(TaskBook):
         return {**found, "unassigned": unassigned}
 
     def spin(self) -> None:
-        """Do nothing: results come by themselves."""
+        """Let rank 0's engine work if that is asked again and again; results come by themselves."""
+        look(self)
 
     def spin_thread(self, interval: float = 1) -> None:
         """Do nothing: results come by themselves."""
@@ -347,7 +349,8 @@ class Client(TaskBook):
 
         Unless `status_only`, the results of those that have ended are there too, by name.
         """
-        status: dict = {"pending": [], "completed": []}
+        look(self)
+        status: dict = {"status": "ok", "pending": [], "completed": []}
         for number in self._ids_of(msg_ids):
             ended = _tasks.ended(number)
             status["completed" if ended else "pending"].append(self._name(number))

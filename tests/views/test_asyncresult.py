@@ -1,6 +1,7 @@
 """AsyncResult: waiting, reading, iterating, splitting, times, progress."""
 
 import concurrent.futures
+import contextlib
 import gc
 import os
 import time
@@ -54,6 +55,52 @@ class TestGet(ViewsTest):
             with self.assertRaises(TimeoutError):
                 result.get(0.02)
             self.assertEqual(result.get(), [0.1] * len(self.ids))
+
+    def test_every_way_of_looking_comes_to_an_end(self):
+        for name, has_ended in self.ways_of_looking().items():
+            with self.subTest(name):
+                result = self.all.apply_async(nap, 0.05)
+                self.assertTrue(until(lambda r=result, ended=has_ended: ended(r)))
+                self.assertEqual(result.get(), [0.05] * len(self.ids))
+
+    def ways_of_looking(self):
+        def ended_in(call):
+            with contextlib.suppress(TimeoutError):
+                call(0)
+                return True
+            return False
+
+        rc = self.rc
+        return {
+            "progress": lambda r: r.progress == len(self.ids),
+            "status": lambda r: set(r.status) == {"ok"},
+            "completed": lambda r: all(r.completed),
+            "metadata": lambda r: all(about["received"] for about in r.metadata),
+            "wait": lambda r: r.wait(0),
+            "get": lambda r: ended_in(r.get),
+            "exception": lambda r: ended_in(r.exception),
+            "outstanding": lambda _: not rc.outstanding,
+            "outstanding of the view": lambda _: not self.all.outstanding,
+            "spin": lambda _: (rc.spin(), not rc.outstanding)[1],
+            "metadata of the client": lambda r: all(rc.metadata[m].completed for m in r.msg_ids),
+            "queue_status": lambda _: all(rc.queue_status()[i]["queue"] == 0 for i in self.ids),
+            "result_status": lambda r: not rc.result_status(r.msg_ids)["pending"],
+        }
+
+    def test_cancel(self):
+        result = self.balanced.map_async(nap, [0.1] * 50)
+        self.assertTrue(result.cancel())
+        self.assertTrue(result.cancelled())
+        self.assertTrue(result.done())
+        with self.assertRaises(concurrent.futures.CancelledError):
+            result.get()
+
+    def test_cancel_comes_too_late(self):
+        result = self.all.apply_async(nap, 0)
+        result.get()
+        self.assertFalse(result.cancel())
+        self.assertFalse(result.cancelled())
+        self.assertEqual(result.get(), [0] * len(self.ids))
 
     def test_wait_tells(self):
         result = self.one.apply_async(nap, 0.3)

@@ -228,6 +228,12 @@ class TestWaiting(ViewsTest):
         self.assertTrue(self.rc.wait(result, timeout=10))
         self.assertTrue(result.ready())
 
+    def test_wait_times_out_while_rank_0_works(self):
+        for _ in range(5):
+            result = self.all.apply_async(nap, 0.2)
+            self.assertFalse(self.rc.wait(result, timeout=0.05))
+            result.get()
+
     def test_wait_for_everything(self):
         results = [self.one.apply_async(nap, 0.05) for _ in range(3)]
         self.assertTrue(self.rc.wait(timeout=10))

@@ -108,6 +108,14 @@ class TestExecutor(ViewsTest):
         got = [future.result() for future in concurrent.futures.as_completed(futures)]
         self.assertEqual(sorted(got), [0.01 * i for i in range(5)])
 
+    def test_cancel(self):
+        futures = [self.rc.executor().submit(nap, 0.05) for _ in range(4 * len(self.ids))]
+        self.assertTrue(futures[-1].cancel())
+        with self.assertRaises(concurrent.futures.CancelledError):
+            futures[-1].result()
+        self.assertEqual(concurrent.futures.wait(futures, timeout=30).not_done, set())
+        self.assertEqual([future.result() for future in futures[:-1]], [0.05] * (len(futures) - 1))
+
     def test_wait(self):
         executor = self.balanced.executor
         futures = [executor.submit(nap, 0.01) for _ in range(5)]
