@@ -17,6 +17,7 @@ import _mpirepl
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult
+from IPython.core.magic import no_var_expand
 from IPython.terminal import interactiveshell
 from IPython.terminal.ipapp import TerminalIPythonApp
 from IPython.terminal.prompts import Prompts
@@ -180,8 +181,22 @@ class FrontEnd:
         """Let the editor complete and explain the session's own magics, which come first."""
         for name, text in helps.items():
             if name not in self.shell.magics_manager.magics[kind]:
-                self.shell.register_magic_function(_stub(name, text), kind, name)
+                self.shell.register_magic_function(self._magic(kind, name, text), kind, name)
                 self._stubs[kind].add(name)
+
+    def _magic(self, kind: str, name: str, text: str) -> Callable:
+        """Return what runs where the session has not taken a magic of its own: in a statement."""
+
+        @no_var_expand
+        def magic(*arguments: str) -> object:
+            if (kind, name, _run.targets) != ("line", "px", "0") or _mpirepl.size == 1:
+                raise UsageError(f"%{name} acts on the session: put it before any code of the cell")
+            from mpirepl import _px
+
+            return _px.of_session().run_line(*arguments, self.session.targets)
+
+        magic.__doc__ = text
+        return magic
 
     def _configuration(self) -> str:
         """Return what the user has configured as JSON, as far as that can hold it."""
@@ -324,14 +339,6 @@ def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:
     if magic == "store":
         return "-r" not in argument.split()
     return magic in _FRONT_MAGICS
-
-
-def _stub(name: str, text: str) -> Callable:
-    def magic(*arguments: str) -> None:
-        raise UsageError(f"%{name} acts on the session: put it before any code of the cell")
-
-    magic.__doc__ = text
-    return magic
 
 
 def _only_call(tree: ast.Module) -> tuple[str, ...] | None:

@@ -249,10 +249,14 @@ class Session(SessionMagics):
         )
 
     def _knows_magic(self, name: str) -> bool:
-        return self.front is not None and name in self.front.magics
+        """Tell whether the front end has a magic, or explains one: %name? does that."""
+        return self.front is not None and (name in self.front.magics or self._asks(name))
 
     def _knows_cell_magic(self, name: str) -> bool:
-        return self.front is not None and name in self.front.cell_magics
+        return self.front is not None and (name in self.front.cell_magics or self._asks(name))
+
+    def _asks(self, name: str) -> bool:
+        return name.endswith("?") and bool(self.front.magics)
 
     def _take_cell_magic(self, plan: Plan, name: str, argument: str) -> None:
         if name == "targets":

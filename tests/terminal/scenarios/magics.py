@@ -29,6 +29,34 @@ def question_mark_alone(t: Terminal):
     expect(t.text().count("An enhanced Interactive Python") == 1, "it has come more than once")
 
 
+@scenario(IPYTHON)
+def question_mark_behind_magics(t: Terminal):
+    """%name? explains a magic, the session's own and IPython's."""
+    t.run("%targets?")
+    t.shows("the ranks of the cells to come")
+    leave_pager(t)
+    t.run("%%px?\n\n")
+    t.shows("the same under IPython's name")
+    leave_pager(t)
+    t.run("%timeit?")
+    t.shows("Time execution of a Python statement")
+    leave_pager(t)
+
+
+@scenario(IPYTHON)
+def parallel_magic_in_a_statement(t: Terminal):
+    """%px inside a statement of rank 0 runs on the targets, as under IPython."""
+    t.run("%autopx")
+    t.finds_number()
+    t.cell("for _ in '12':\n%px print('round')\n\n")
+    expect(t.text().count("[stdout:0] [stdout:2] round") == 2, "it has not run twice")
+    t.run("%autopx")
+    t.finds_number()
+    t.run("for _ in '12':\n%px 1\n\n")
+    t.shows("UsageError: %px acts on the session")
+    t.finds_number()
+
+
 def leave_pager(t: Terminal) -> None:
     """Leave the pager if there is one, and wait for a prompt."""
     t.until(lambda: t.last_line().startswith((":", "(END)", "In [")), "a pager or a prompt")
