@@ -85,7 +85,14 @@ def show(error: BaseException, name: str) -> None:
     with contextlib.suppress(Exception):
         _run.flush()
     if sys.excepthook is not sys.__excepthook__:
-        sys.excepthook(type(error), error, tb)
+        try:
+            sys.excepthook(type(error), error, tb)
+        except SystemExit:
+            raise
+        except BaseException as failure:
+            failure.__context__ = None
+            failed = f"Error in sys.excepthook:\n{text(failure)}"
+            _run.emit(_run.ERROR, f"{failed}\n\nOriginal exception was:\n{text(error)}")
         with contextlib.suppress(Exception):
             _run.flush()
     else:
@@ -96,7 +103,9 @@ def text(error: BaseException) -> str:
     """Return the whole traceback with its chained exceptions; one line for a misused magic."""
     if type(error).__name__ == "UsageError" and type(error).__module__ in _MAGICS:
         return f"UsageError: {error}"
-    shown = traceback.TracebackException.from_exception(error, compact=True)
+    limit = getattr(sys, "tracebacklimit", None)  # of the last frames, which Python itself shows
+    limit = -max(limit, 0) if isinstance(limit, int) else None
+    shown = traceback.TracebackException.from_exception(error, limit=limit, compact=True)
     if _says_all(error):
         shown.__cause__ = None
     _drop_host_frames(shown)

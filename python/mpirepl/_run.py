@@ -2,6 +2,7 @@
 
 import builtins
 import marshal
+import os
 import sys
 from types import CodeType
 
@@ -15,11 +16,13 @@ VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/
 # Where the frames of this package come from: it is frozen, or a developer's source tree. A frozen
 # module may have a __file__ all the same.
 HOST = (lambda: None).__code__.co_filename.removesuffix("._run>").removesuffix("_run.py")
+_LIBRARY = os.__file__.rpartition("/")[0]
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 initial_names = frozenset(vars(__main__))
 targets = "all"  # of the current cell
 in_program = False  # a program runs, no cell
+is_forked = False  # this process is a child of a rank
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
 cell_hooks: list = []  # to be called before and after each cell of the session
 on_value = None  # told of each value that a cell shows here, and of the one before it
@@ -70,6 +73,8 @@ def end(error: BaseException, name: str) -> tuple[int, bool]:
         show_error(error, name)
         if after_error is not None and isinstance(error, Exception):
             after_error()
+    except SystemExit as exit:  # of the user's sys.excepthook
+        return _exit_status(exit), True
     except BaseException as another:
         show_error(another, name)
         return 1, False
@@ -113,8 +118,17 @@ def display(value: object) -> None:
 
 
 def emit(stream: int, text: str) -> None:
-    """Write lines to one of the streams that are not descriptors."""
+    """Write lines to one of the streams that are not descriptors; in a forked child to these."""
+    if is_forked:
+        os.write(1 if stream == VALUE else 2, f"{text}\n".encode("utf-8", "backslashreplace"))
+        return
     _mpirepl.emit(stream, text.encode("utf-8", "backslashreplace"))
+
+
+def forget_session() -> None:
+    """Note that this is a forked child: nobody takes more from it than what it prints."""
+    global is_forked
+    is_forked = True
 
 
 def flush() -> None:
@@ -130,9 +144,38 @@ def nothing() -> None:
 
 def show_error(error: BaseException, name: str) -> None:
     """Show the traceback of what a cell called `name` has raised."""
-    from mpirepl import _errors
+    try:
+        show = _errors_module().show
+    except Exception:  # no descriptor is left, or a module of the user's has the name of Python's
+        emit(ERROR, _plain_traceback(error))
+    else:
+        show(error, name)
 
-    _errors.show(error, name)
+
+def _errors_module() -> object:
+    """Import what shows tracebacks, and Python's modules for that rather than the user's."""
+    held, sys.path = sys.path, [entry for entry in sys.path if entry.startswith(_LIBRARY)]
+    try:
+        from mpirepl import _errors
+    finally:
+        sys.path = held
+    return _errors
+
+
+def _plain_traceback(error: BaseException) -> str:
+    """Return the traceback as Python itself shows it, which needs no modules."""
+    import _io
+
+    tb = error.__traceback__
+    while tb is not None and is_host(tb.tb_frame.f_code.co_filename):
+        tb = tb.tb_next
+    error.__traceback__ = tb
+    held, sys.stderr = sys.stderr, _io.StringIO()
+    try:
+        sys.__excepthook__(type(error), error, tb)
+        return sys.stderr.getvalue().rstrip("\n")
+    finally:
+        sys.stderr = held
 
 
 def _run_script(code: CodeType, file: str) -> None:

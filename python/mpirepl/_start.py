@@ -1,8 +1,11 @@
 """What every rank does once, before it runs anything."""
 
+import os
 import sys
 
-from mpirepl import _imports, _sources
+import _mpirepl
+
+from mpirepl import _imports, _run, _sources
 
 path: list[str] = []  # sys.path as all ranks know it
 
@@ -21,5 +24,16 @@ def start(path0: str | None) -> None:
     # Line by line, so that what Python prints keeps its place among what C and children print.
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
+    os._exit = _exit
+    os.register_at_fork(after_in_child=_run.forget_session)
     _imports.watch()
     _sources.wait_for_linecache()
+
+
+def _exit(status: int) -> None:
+    _mpirepl.save_output()
+    _leave(status)
+
+
+_leave = os._exit
+_exit.__module__, _exit.__doc__ = _leave.__module__, _leave.__doc__

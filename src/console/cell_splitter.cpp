@@ -315,10 +315,16 @@ void CellSplitter::skip_line(std::string_view line) {
 
 std::optional<std::string> CellSplitter::add_to_cell(std::string_view line) {
     if (begins_cell(line)) {
-        if (has_code_) return take_trimmed();
+        if (has_code_ && !(only_magics_ && is_cell_magic(line))) return take_trimmed();
+        if (has_code_) {  // %%magics that follow each other belong to one cell
+            consume(line);
+            return std::nullopt;
+        }
+        only_magics_ = is_cell_magic(line);
         has_code_ = is_cell_magic(line);
         begin_ = has_code_ ? position_ : position_ + line.size();
     } else {
+        only_magics_ = only_magics_ && is_blank_or_comment(line);
         has_code_ = has_code_ || !is_blank_or_comment(line);
     }
     consume(line);

@@ -101,7 +101,8 @@ class CellSplitter {
     bool skipping_ = false;
     bool skipped_empty_line_ = false;
     bool cell_mode_ = false;
-    bool has_code_ = false;  // the cell in progress is not only blank lines and comments
+    bool has_code_ = false;     // the cell in progress is not only blank lines and comments
+    bool only_magics_ = false;  // what it has are %%magics
 };
 
 }  // namespace mpirepl

@@ -136,6 +136,10 @@ void end_output_saving() {
     output_is_saved();
 }
 
+void save_output() {
+    if (::getpid() == report.process) wait_for_output();
+}
+
 bool rank_is_dying() { return dying; }
 
 bool take_warning() { return warned.load(std::memory_order_relaxed) && warned.exchange(false); }

@@ -18,6 +18,10 @@ bool rank_is_dying();
 /// What a dying rank had printed has left it: it need not wait longer. For the agent.
 void output_is_saved();
 
+/// Waits until what this rank has printed has left it, which is about to end without a further
+/// word; a forked child has nothing to wait for. Without the GIL.
+void save_output();
+
 /// The rank may be ended soon, perhaps without a further word: tells so once.
 bool take_warning();
 /// Nobody saves output any more.

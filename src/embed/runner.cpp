@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <chrono>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -141,7 +142,15 @@ void Runner::run_cell(const Cell& cell) {
 }
 
 void Runner::end(Outcome& outcome, const py::object& error, const std::string& name) {
-    auto [status, exited] = module_.attr("end")(error, name).cast<std::pair<int, bool>>();
+    int status = 1;
+    bool exited = false;
+    try {
+        std::tie(status, exited) = module_.attr("end")(error, name).cast<std::pair<int, bool>>();
+    } catch (const py::error_already_set&) {  // at the end of its stack, or broken on purpose
+        PyErr_Display(
+            reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr(),
+            py::reinterpret_steal<py::object>(PyException_GetTraceback(error.ptr())).ptr());
+    }
     outcome.status = status;
     outcome.exited = exited ? 1 : 0;
     outcome.failed = exited || status == 0 ? 0 : 1;

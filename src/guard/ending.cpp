@@ -1,4 +1,4 @@
-// The calls that would end more than the cell.
+// The calls that would begin or end more than the cell.
 
 #include <fmt/format.h>
 
@@ -27,6 +27,20 @@ int MPI_Abort(MPI_Comm comm, int code) {
     return end_cell_with(fmt::format("MPI_Abort on {} with code {}",
                                      context == nullptr ? "a communicator" : context->name(),
                                      code));
+}
+
+// The session has initialised MPI before any program could.
+int MPI_Init(int* argc, char*** argv) {
+    int initialised = 0;
+    PMPI_Initialized(&initialised);
+    return initialised != 0 ? MPI_SUCCESS : PMPI_Init(argc, argv);
+}
+
+int MPI_Init_thread(int* argc, char*** argv, int required, int* provided) {
+    int initialised = 0;
+    PMPI_Initialized(&initialised);
+    return initialised != 0 ? PMPI_Query_thread(provided)
+                            : PMPI_Init_thread(argc, argv, required, provided);
 }
 
 int MPI_Finalize() {

@@ -11,6 +11,7 @@
 #include "base/line_assembler.h"
 #include "base/targets.h"
 #include "console/cell_splitter.h"
+#include "embed/crash_report.h"
 #include "embed/foreign_mpi.h"
 #include "embed/without_gil.h"
 #include "guard/guard.h"
@@ -97,6 +98,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.def("emit", [](int stream, const std::string& text) {
         relay->write(static_cast<Stream>(stream), clean_text(text) + '\n');
     });
+    module.def("save_output", save_output, py::call_guard<py::gil_scoped_release>());
     module.def("mpi_library", own_mpi_library);
     module.def("foreign_mpi_of",
                [](const std::string& file) { return unless_empty(foreign_mpi_of(file)); });

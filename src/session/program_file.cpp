@@ -26,8 +26,9 @@ bool is_archive(std::string_view bytes) {
 }  // namespace
 
 Cell read_program_file(const std::string& name) {
-    std::string path = fs::absolute(name).string();
     std::error_code none;
+    std::string path = fs::absolute(name, none).string();
+    if (none) path = name;  // the working directory has been removed
     if (fs::is_directory(name, none)) return {.kind = Cell::Kind::path, .name = name};
     errno = 0;
     std::ifstream file(name, std::ios::binary);

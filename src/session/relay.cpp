@@ -150,6 +150,11 @@ void Relay::leave() {
     }
 }
 
+void Relay::end_finalization() {
+    if (guard::breaking()) guard::take_part();
+    sentry_.end_cell();
+}
+
 std::optional<BrokenCell> Relay::end_code() {
     if (guard::breaking()) {
         pybind11::gil_scoped_release release;

@@ -172,7 +172,9 @@ class Rank {
 void run_own_part(const Cell& cell, Relay& relay, Interpreter& interpreter) {
     guard::begin_cell(cell.sequence, cell.guarded, cell.profiled);
     if (cell.kind == Cell::Kind::finalize) {
-        relay.finish(interpreter.finalize(), "");
+        Outcome outcome = interpreter.finalize();
+        relay.end_finalization();
+        relay.finish(std::move(outcome), "");
         return;
     }
     Outcome outcome = interpreter.run(cell);

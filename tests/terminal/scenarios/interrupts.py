@@ -180,3 +180,15 @@ def ctrl_c_during_the_start(t: Terminal):
         t.leave()
     else:
         t.ends(t.status())
+
+
+@scenario()
+def ctrl_c_at_the_end(t: Terminal):
+    """Ctrl-C ends the wait for threads that cells have left, as under python."""
+    t.cell("from concurrent.futures import ThreadPoolExecutor; import threading, time")
+    t.cell("left = ThreadPoolExecutor().submit(time.sleep, 1000)")
+    t.cell("threading._register_atexit(lambda: print('waiting'))")
+    t.run("exit")
+    t.reports("stdout", "waiting", "0-2")
+    t.type(CTRL_C)
+    t.ends(0)
