@@ -17,7 +17,7 @@ constexpr auto between_rooms = 50ms;
 void Screen::write(Destination destination, std::string&& text) {
     if (!is_shown(destination)) {
         past_.write(destination, std::move(text));
-    } else if (editing_) {
+    } else if (editing_ || away_) {
         held_ += text;
     } else {
         std::string bytes = erasing();
@@ -41,22 +41,34 @@ void Screen::begin_editing() {
 }
 
 void Screen::end_editing() {
-    editing_ = false;
+    editing_ = left_editing_ = false;
     release();
 }
 
 bool Screen::wants_room(Clock::time_point now) {
-    if (!editing_ || held_.empty() || now - asked_for_room_ < between_rooms) return false;
+    if (!editing_ || away_ || held_.empty() || now - asked_for_room_ < between_rooms) return false;
     asked_for_room_ = now;
     return true;
 }
 
+void Screen::leave() {
+    show_status({});
+    away_ = true;
+    left_editing_ = editing_;
+}
+
+bool Screen::come_back() {
+    away_ = false;
+    if (!left_editing_) release();
+    return left_editing_;
+}
+
 void Screen::release() {
-    if (!held_.empty()) terminal_.write(out, std::exchange(held_, {}));
+    if (!away_ && !held_.empty()) terminal_.write(out, std::exchange(held_, {}));
 }
 
 void Screen::show_status(std::vector<std::string> lines) {
-    if (editing_ || lines == status_) return;
+    if (editing_ || away_ || lines == status_) return;
     std::string bytes = erasing();
     status_ = std::move(lines);
     bytes += drawing();

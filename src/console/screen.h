@@ -41,6 +41,10 @@ class Screen : public Sink {
     bool wants_room(Clock::time_point now);
     /// The editor has removed its line; writes what has been held.
     void release();
+    /// The terminal is a shell's until come_back(): output waits.
+    void leave();
+    /// @return whether an editor has had the screen all the while, and must draw its line again
+    bool come_back();
     /// The lines below the output, as long as the editor does not have the screen; each shorter
     /// than the terminal is wide.
     void show_status(std::vector<std::string> lines);
@@ -56,6 +60,8 @@ class Screen : public Sink {
     Sink& past_;
     Shown shown_;
     bool editing_ = false;
+    bool away_ = false;
+    bool left_editing_ = false;  ///< the editor had the screen when it was left, and has it still
     std::string held_;
     Clock::time_point asked_for_room_{};
     std::vector<std::string> status_;

@@ -27,6 +27,7 @@ constexpr auto look_at_terminal = 100ms;
 constexpr auto until_raw =
     300ms;  // an editor that has not prepared its terminal by then never will
 constexpr int looks_for_stop = 50;
+constexpr auto launcher_tells = std::chrono::milliseconds(50);  // that it has been continued
 constexpr auto until_stopped = 1s;  // a launcher that has not stopped by then does not
 constexpr char mark = '\0';         // terminals ignore it, editors do not write it
 
@@ -220,7 +221,7 @@ void TerminalConsole::begin_editing(Editor editor) {
 void TerminalConsole::end_editing() { screen_.end_editing(); }
 
 void TerminalConsole::show_status(const std::vector<std::string>& lines) {
-    if (suspended_ || asking_to_kill_) return;
+    if (asking_to_kill_) return;
     std::vector<std::string> fitting;
     fitting.reserve(lines.size());
     int columns = size_.ws_col > 1 ? size_.ws_col - 1 : 79;
@@ -257,26 +258,31 @@ void TerminalConsole::follow_size() {
 }
 
 void TerminalConsole::suspend() {
-    screen_.show_status({});
+    screen_.leave();
     terminal_.restore();
     suspended_ = terminal_.suspend();
-    suspended_at_ = Clock::now();
+    suspended_at_ = in_front_since_ = Clock::now();
     // It stops at once, and may be back before the next look.
     for (int i = 0; suspended_ && i < looks_for_stop && terminal_.in_foreground(); ++i) nap(1ms);
     was_behind_ = suspended_ && !terminal_.in_foreground();
-    if (!suspended_) terminal_.make_raw();
+    if (suspended_) return;
+    terminal_.make_raw();
+    screen_.come_back();
 }
 
 void TerminalConsole::look_whether_resumed(Clock::time_point now) {
     if (!terminal_.in_foreground()) {
         was_behind_ = true;
+        in_front_since_ = now;
         return;
     }
+    if (suspended_ && now - in_front_since_ < launcher_tells) return;
     if (suspended_ && !was_behind_ && now - suspended_at_ < until_stopped) return;
     terminal_.make_raw();
     suspended_ = false;
+    const bool line_is_gone = screen_.come_back();
     screen_.pass(std::exchange(while_suspended_, {}));
-    redraw();
+    if (line_is_gone) redraw();
 }
 
 }  // namespace mpirepl

@@ -118,6 +118,7 @@ class TerminalConsole {
     bool suspended_ = false;
     bool was_behind_ = false;  ///< since then another job has had the terminal
     Clock::time_point suspended_at_{};
+    Clock::time_point in_front_since_{};
     std::string while_suspended_;  ///< what the editor has written since: a shell has the terminal
     bool asking_to_kill_ = false;
     std::atomic<unsigned> marks_written_ = 0;

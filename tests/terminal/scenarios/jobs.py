@@ -73,6 +73,34 @@ def suspended_in_a_cell(t: Terminal, scene: Scene):
 
 
 @scenario(**SHELL)
+def output_while_suspended(t: Terminal, scene: Scene):
+    """What a stopped job prints does not run over the shell; fg shows it."""
+    begin(t, scene)
+    scene.file(
+        "wait.py",
+        "import os, time\nprint('early')\nwhile not os.path.exists('go'):\n"
+        "    time.sleep(0.01)\nfor i in range(2000):\n    print('late', i)\n"
+        "open(f'done-{os.getpid()}', 'w').close()\n",
+    )
+    t.run("import wait")
+    t.reports("stdout", "early", "0-1")
+    t.type(CTRL_Z)
+    t.asks("shell> ")
+    scene.file("go")
+    t.until(lambda: len([*scene.home.glob("done-*")]) == 2, "the end of the cell")
+    t.type(f"echo the shell is undisturbed{ENTER}")
+    t.until(lambda: "\nthe shell is undisturbed\n" in t.text(), "the shell's echo")
+    t.asks("shell> ")
+    expect("] late" not in t.text(), "the output runs over the shell")
+    t.type(f"fg{ENTER}")
+    t.number += 1
+    t.prompt()
+    for rank in range(2):
+        expect(f"[stdout:{rank}] late 1999" in t.text(), "output is lost")
+    leave_shell(t)
+
+
+@scenario(**SHELL)
 def suspended_twice(t: Terminal, scene: Scene):
     """It can be done again."""
     begin(t, scene)
