@@ -104,9 +104,10 @@ def _plain_statement(statement: str) -> str:
         return statement
     name, _, argument = statement[1:].partition(" ")
     if name == "px":
-        return re.sub(r"^\s*(?:--targets|-t)(?:\s+|\s*=\s*)\S+\s*", "", argument).strip()
+        options = r"^\s*(?:--targets|-t)(?:\s+|\s*=\s*)\S+\s*"
+        return _plain_statement(re.sub(options, "", argument).strip())
     if name == "time":
-        return argument.strip()
+        return _plain_statement(argument.strip())
     if name == "run":
         return _plain_run(argument)
     return f"# {statement}" if name in _help.SESSION_MAGICS | _help.RANK_MAGICS else statement
