@@ -50,11 +50,13 @@ std::string first_in_path(const SessionOptions& options) {
     std::error_code error;
     if (options.program == Cell::Kind::module) return fs::current_path(error).string();
     if (options.program != Cell::Kind::script) return {};
-    fs::path file = fs::canonical(options.name, error);
-    if (error) file = fs::absolute(options.name);
-    bool is_package =
-        fs::is_directory(file) || file.extension() == ".zip" || file.extension() == ".pyz";
-    return is_package ? options.name : file.parent_path().string();
+    const fs::path given = fs::absolute(options.name, error);
+    if (error) return {};  // the working directory has been removed
+    fs::path file = fs::canonical(given, error);
+    if (error) file = given;
+    const bool is_package =
+        fs::is_directory(file, error) || file.extension() == ".zip" || file.extension() == ".pyz";
+    return (is_package ? given : file.parent_path()).string();
 }
 
 /// Where rank 0's own cells come from: what was standard input. The cells see its end instead.
