@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int pipe_size = 1 << 20;
+constexpr int narrow_pipe_size = 1 << 16;
 constexpr std::size_t read_size = 256 * 1024;
 constexpr std::size_t small_read = 32 * 1024;  // after less than that, let more come together
 constexpr std::size_t longest_shown = 4096;    // of a line that is not finished
@@ -37,6 +38,11 @@ Capture::Capture() {
     }
     // Whole lines at once from C as well, so that they keep their place among Python's.
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+}
+
+void Capture::narrow() {
+    for (const Pipe& pipe : pipes_)  // refused as long as more waits in it
+        ::fcntl(pipe.read_end->native_handle(), F_SETPIPE_SZ, narrow_pipe_size);
 }
 
 Capture::~Capture() { give_back(); }

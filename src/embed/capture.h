@@ -56,6 +56,8 @@ class Capture {
     bool is_silent() const { return look() == std::array{false, false} && !has_diverted_; }
     /// While paused nothing is read, and writers block when their pipe is full.
     void pause(bool paused);
+    /// Little waits in the pipes from now on.
+    void narrow();
     /// From now on writing to standard output fails with EPIPE, as it does in any program whose
     /// reader has gone.
     void close_output();

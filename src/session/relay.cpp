@@ -16,7 +16,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t window = 1 << 20;
+constexpr std::size_t widest_window = 1 << 20;
+// At a terminal the prompt comes after all that has been printed, also after Ctrl-C. It holds what
+// a quick cell may have printed before it streams.
+constexpr std::size_t window_at_terminal = 128 * 1024;
 constexpr auto save_limit = 500ms;               // launchers kill after a second
 constexpr std::size_t piece_bytes = 256 * 1024;  // of much text
 
@@ -46,6 +49,7 @@ Overloaded(Functions...) -> Overloaded<Functions...>;
 Relay::Relay(const World& world, Agent& agent, Capture& capture)
     : world_(world),
       capture_(capture),
+      window_(widest_window),
       agent_(agent),
       collector_(waits(world), [this](Report&& report) { give_on(std::move(report)); }),
       sentry_(world.rank(), agent, [this](const Message& message) { tell_root(message); }),
@@ -224,6 +228,7 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     cell_number_ = cell.number;
     collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
     interactive_ = cell.interactive;
+    if (interactive_ && window_ == widest_window) narrow_window();
     finalizing_ = cell.kind == Cell::Kind::finalize;
     bool mine = cell.targets.contains(world_.rank());
     sentry_.begin(cell, mine);
@@ -271,8 +276,13 @@ void Relay::save_output(Clock::time_point now) {
     if (saved || now - *dying_since_ > save_limit) output_is_saved();
 }
 
+void Relay::narrow_window() {
+    window_ = window_at_terminal;
+    capture_.narrow();
+}
+
 bool Relay::has_room_for(int source) const {
-    return outgoing() < window && collector_.held_bytes_from(source) < window;
+    return outgoing() < window_ && collector_.held_bytes_from(source) < window_;
 }
 
 void Relay::grant_credit() {
@@ -297,7 +307,13 @@ void Relay::on_failure(const std::string& what) {
 }
 
 Uplink::Uplink(const World& world, Agent& agent, Capture& capture)
-    : Relay(world, agent, capture), window_(window) {}
+    : Relay(world, agent, capture), credit_(static_cast<long long>(window_)) {}
+
+void Uplink::narrow_window() {
+    const std::size_t before = window_;
+    Relay::narrow_window();
+    credit_ -= static_cast<long long>(before - window_);
+}
 
 /// A report of many ranks goes in parts: the window holds for text, but no report is torn.
 void Uplink::give_on(Report&& report) {
@@ -324,15 +340,15 @@ void Uplink::queue(Report&& report) {
 }
 
 void Uplink::on_credit(std::size_t bytes) {
-    window_ += static_cast<long long>(bytes);
+    credit_ += static_cast<long long>(bytes);
     send_queued();
 }
 
 void Uplink::send_queued() {
-    for (; window_ > 0 && !queue_.empty(); queue_.pop_front()) {
+    for (; credit_ > 0 && !queue_.empty(); queue_.pop_front()) {
         auto& [report, bytes] = queue_.front();
         agent_.send(world_.up().parent(), std::move(report));
-        window_ -= static_cast<long long>(bytes);
+        credit_ -= static_cast<long long>(bytes);
         queued_ -= bytes;
     }
     agent_.await_credit(!queue_.empty());

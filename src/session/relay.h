@@ -72,6 +72,8 @@ class Relay : public AgentListener {
     virtual void give_on(Report&& report) = 0;
     /// Bytes of text that have left the collector, but not this rank.
     virtual std::size_t outgoing() const = 0;
+    /// The user's terminal may be slow: no more than a little shall be on the way to it.
+    virtual void narrow_window();
     virtual void on_credit(std::size_t /*bytes*/) {}
     /// What single ranks say to rank 0, on rank 0.
     virtual void on_told(Message&& /*message*/) {}
@@ -86,6 +88,7 @@ class Relay : public AgentListener {
 
     const World& world_;
     Capture& capture_;
+    std::size_t window_;
     Agent& agent_;
     Collector collector_;
     Sentry sentry_;
@@ -127,12 +130,13 @@ class Uplink : public Relay {
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return queued_; }
     void on_credit(std::size_t bytes) override;
+    void narrow_window() override;
     void queue(Report&& report);
     void send_queued();
 
     std::deque<std::pair<Report, std::size_t>> queue_;  // with the bytes of its text
     std::size_t queued_ = 0;
-    long long window_;
+    long long credit_;  ///< so much more may be sent; below 0 until enough has come back
 };
 
 }  // namespace mpirepl

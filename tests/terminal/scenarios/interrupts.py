@@ -192,3 +192,27 @@ def ctrl_c_at_the_end(t: Terminal):
     t.reports("stdout", "waiting", "0-2")
     t.type(CTRL_C)
     t.ends(0)
+
+
+@scenario()
+def ctrl_c_at_a_slow_terminal(t: Terminal, scene: Scene):
+    """What is still to be shown after Ctrl-C does not keep the prompt away for long."""
+    scene.file(
+        "flood.py",
+        "import itertools, os, time\nnote = open(f'shown-{os.getpid()}', 'w')\nprint('begun')\n"
+        "while not os.path.exists('go'):\n    time.sleep(0.01)\n"
+        "for i in itertools.count():\n    print('x' * 60)\n    note.truncate(i)\n",
+    )
+    t.run("import flood")
+    t.reports("stdout", "begun", "0-2")
+    scene.file("go")
+    sizes: list = [None]
+    while sizes[-1] != sizes[0] or len(sizes) < 2:  # until nothing moves: nobody reads meanwhile
+        time.sleep(0.5)
+        shown = [file.stat().st_size for file in sorted(scene.home.glob("shown-*"))]
+        sizes = [*sizes[-1:], shown]
+    before = len(t.raw)
+    t.type(CTRL_C)
+    t.number += 1
+    t.prompt()
+    expect(len(t.raw) - before < 4 << 20, f"{len(t.raw) - before} bytes came before the prompt")
