@@ -104,9 +104,9 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
             When given, the result is a pair of sets, of what has ended and what has not.
         """
         timeout = -1.0 if timeout is None or timeout < 0 else float(timeout)
-        if return_when is None and timeout == 0:
-            return self.done()
         if return_when is None:
+            if timeout == 0:
+                return self.done()
             if self._outcomes is None and _tasks.wait(self._ids, timeout, False):
                 self._finish()
             return self._outcomes is not None
@@ -190,7 +190,7 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
             failed = error.failures([o for _, o in self._ended()])
             if failed and not return_exceptions:
                 raise self._as_one(failed)
-        self._must_be_done_in(timeout)
+        self._must_be_done(timeout)
         if return_exceptions is None:
             return_exceptions = self._return_exceptions
         if not return_exceptions:
@@ -216,14 +216,11 @@ class AsyncResult(ResultReport, concurrent.futures.Future):
 
     def exception(self, timeout: float | None = None) -> Exception | None:
         """Return what the tasks have raised, or None."""
-        self._must_be_done_in(timeout)
+        self._must_be_done(timeout)
         failed = error.failures(self._outcomes)
         return self._as_one(failed) if failed else None
 
-    def _must_be_done(self) -> None:
-        self._must_be_done_in(0)
-
-    def _must_be_done_in(self, timeout: float | None) -> None:
+    def _must_be_done(self, timeout: float | None = 0) -> None:
         if not self.wait(timeout):
             raise error.TimeoutError("Result not ready.")
         if self.cancelled():

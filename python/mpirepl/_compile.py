@@ -82,7 +82,7 @@ def is_docstring(source: bytes) -> bool:
 
 def show_error(error: Exception, source: bytes, name: str, targets: str) -> None:
     """Show what compile() has raised for a source; the line too where Python has left it out."""
-    from mpirepl import _errors
+    from mpirepl import _run
 
     if not isinstance(error, SyntaxError):  # NUL bytes, in some versions of Python
         error = SyntaxError(str(error), (name, None, None, None))
@@ -90,4 +90,5 @@ def show_error(error: Exception, source: bytes, name: str, targets: str) -> None
         lines = source.decode("utf-8", "replace").splitlines(True)
         error.text = lines[error.lineno - 1] if error.lineno <= len(lines) else None
     error.__traceback__ = error.__context__ = None
-    _mpirepl.show_error(targets, _errors.text(error).encode("utf-8", "backslashreplace"))
+    text = _run.errors_module().text(error)
+    _mpirepl.show_error(targets, text.encode("utf-8", "backslashreplace"))

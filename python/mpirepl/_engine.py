@@ -172,9 +172,7 @@ def broken_off(
 
 
 def _traceback(error: BaseException) -> str:
-    from mpirepl import _errors
-
-    return _errors.text(error)
+    return _run.errors_module().text(error)
 
 
 # What views ask for by name:

@@ -85,9 +85,7 @@ def broken_off(
     why: int, text: str, call: str, comm: str, missing: list, waiting: list, error: object
 ) -> BaseException:
     """Return what a cell has raised whose MPI calls have failed; `error` is its own exception."""
-    from mpirepl import _errors
-
-    return _errors.broken_off(why, text, call, comm, tuple(missing), tuple(waiting), error)
+    return errors_module().broken_off(why, text, call, comm, tuple(missing), tuple(waiting), error)
 
 
 def note_time(seconds: float) -> None:
@@ -145,15 +143,17 @@ def nothing() -> None:
 def show_error(error: BaseException, name: str) -> None:
     """Show the traceback of what a cell called `name` has raised."""
     try:
-        show = _errors_module().show
+        show = errors_module().show
     except Exception:  # no descriptor is left, or a module of the user's has the name of Python's
         emit(ERROR, _plain_traceback(error))
     else:
         show(error, name)
 
 
-def _errors_module() -> object:
+def errors_module() -> object:
     """Import what shows tracebacks, and Python's modules for that rather than the user's."""
+    if module := sys.modules.get("mpirepl._errors"):
+        return module
     held, sys.path = sys.path, [entry for entry in sys.path if entry.startswith(_LIBRARY)]
     try:
         from mpirepl import _errors

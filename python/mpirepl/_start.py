@@ -30,7 +30,7 @@ def start(path0: str | None) -> None:
     _sources.wait_for_linecache()
 
 
-def _exit(status: int) -> None:
+def _exit(status: int) -> None:  # what the rank has printed would be lost with it
     _mpirepl.save_output()
     _leave(status)
 

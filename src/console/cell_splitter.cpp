@@ -314,18 +314,15 @@ void CellSplitter::skip_line(std::string_view line) {
 }
 
 std::optional<std::string> CellSplitter::add_to_cell(std::string_view line) {
-    if (begins_cell(line)) {
-        if (has_code_ && !(only_magics_ && is_cell_magic(line))) return take_trimmed();
-        if (has_code_) {  // %%magics that follow each other belong to one cell
-            consume(line);
-            return std::nullopt;
-        }
-        only_magics_ = is_cell_magic(line);
-        has_code_ = is_cell_magic(line);
-        begin_ = has_code_ ? position_ : position_ + line.size();
-    } else {
-        only_magics_ = only_magics_ && is_blank_or_comment(line);
-        has_code_ = has_code_ || !is_blank_or_comment(line);
+    const bool magic = is_cell_magic(line);
+    const bool joins = has_code_ && only_magics_ && magic;  // they follow each other in one cell
+    if (begins_cell(line) && !joins) {
+        if (has_code_) return take_trimmed();
+        has_code_ = only_magics_ = magic;
+        begin_ = magic ? position_ : position_ + line.size();
+    } else if (!joins && !is_blank_or_comment(line)) {
+        has_code_ = true;
+        only_magics_ = false;
     }
     consume(line);
     return std::nullopt;

@@ -4,7 +4,6 @@
 #include <termios.h>
 
 #include <string_view>
-#include <vector>
 
 #include "base/fd.h"
 

@@ -14,6 +14,13 @@ int end_cell_with(std::string text) {
     return state().broken_off;
 }
 
+/// The session has done it before any program could.
+bool is_initialised() {
+    int initialised = 0;
+    PMPI_Initialized(&initialised);
+    return initialised != 0;
+}
+
 }  // namespace
 }  // namespace mpirepl::guard
 
@@ -29,17 +36,12 @@ int MPI_Abort(MPI_Comm comm, int code) {
                                      code));
 }
 
-// The session has initialised MPI before any program could.
 int MPI_Init(int* argc, char*** argv) {
-    int initialised = 0;
-    PMPI_Initialized(&initialised);
-    return initialised != 0 ? MPI_SUCCESS : PMPI_Init(argc, argv);
+    return is_initialised() ? MPI_SUCCESS : PMPI_Init(argc, argv);
 }
 
 int MPI_Init_thread(int* argc, char*** argv, int required, int* provided) {
-    int initialised = 0;
-    PMPI_Initialized(&initialised);
-    return initialised != 0 ? PMPI_Query_thread(provided)
+    return is_initialised() ? PMPI_Query_thread(provided)
                             : PMPI_Init_thread(argc, argv, required, provided);
 }
 
