@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from itertools import chain
 
+import _mpirepl_tasks
+
 from mpirepl._functions import (
     MOST,
     arriving_in,
@@ -186,7 +188,7 @@ def in_one_piece(value: object) -> bytes:
 
 def copied(buffers: list) -> list:
     """Copy memory that stays in this process."""
-    return [bytearray(buffer) for buffer in buffers]
+    return [_mpirepl_tasks.copy(buffer) for buffer in buffers]
 
 
 def _aside(buffers: list) -> Callable[[pickle.PickleBuffer], bool]:

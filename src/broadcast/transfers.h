@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <list>
+#include <map>
 #include <vector>
 
 #include "base/blob.h"
@@ -33,7 +35,7 @@ class Transfers {
                  std::vector<Blob> blobs, Done done);
     /// @return whether anything happened
     bool progress();
-    bool active() const { return !going_.empty(); }
+    bool active() const { return !going_.empty() || !copies_.empty(); }
 
   private:
     struct Piece {
@@ -54,6 +56,17 @@ class Transfers {
         std::size_t finished = 0;  ///< pieces, from the first on
     };
 
+    /// What a rank sends to itself. A thread of its own copies it while the rest arrives here.
+    struct Copy {
+        std::vector<Blob> from;
+        std::vector<Blob> to;
+        Done sent;
+        Done received;
+        std::future<void> copying;
+    };
+
+    void copy_if_known(Copy& copy);
+    bool finish_copies();
     void start(Transfer&& transfer);
     bool advance(Transfer& transfer);
     void begin_piece(Transfer& transfer, Piece& piece);
@@ -63,6 +76,7 @@ class Transfers {
     MPI_Comm comm_;
     int rank_ = 0;
     std::list<Transfer> going_;
+    std::map<std::uint32_t, Copy> copies_;  ///< by their numbers
 };
 
 /// Who passes memory on to whom among the engines of a spread, rank 0 being where it begins.

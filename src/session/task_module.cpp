@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -47,6 +48,15 @@ py::list objects_of(const std::vector<Blob>& blobs) {
     py::list objects;
     for (const Blob& blob : blobs) objects.append(py::cast(blob));
     return objects;
+}
+
+/// Memory of the same contents that is nobody else's.
+Blob copy_of(const py::handle& buffer) {
+    const Blob from = memory_of(buffer);
+    const WithoutGil without;
+    Blob to = Blob::allocate(from.size);
+    if (from.size > 0) std::memcpy(to.data.get(), from.data.get(), from.size);
+    return to;
 }
 
 /// One argument for all targets, or one for each.
@@ -276,6 +286,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl_tasks, module) {
         })
         .def("follows", lies_behind);
     // On rank 0:
+    module.def("copy", copy_of);
     module.def("submit", submit);
     module.def("submit_balanced", submit_balanced);
     module.def("wait", wait);
