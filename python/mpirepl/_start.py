@@ -1,7 +1,9 @@
 """What every rank does once, before it runs anything."""
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 
 import _mpirepl
 
@@ -25,6 +27,7 @@ def start(path0: str | None) -> None:
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
     os._exit = _exit
+    os.execv, os.execve = _replacing(os.execv), _replacing(os.execve)
     os.register_at_fork(after_in_child=_run.forget_session)
     _imports.watch()
     _sources.wait_for_linecache()
@@ -33,6 +36,28 @@ def start(path0: str | None) -> None:
 def _exit(status: int) -> None:  # what the rank has printed would be lost with it
     _mpirepl.save_output()
     _leave(status)
+
+
+def _replacing(call: Callable) -> Callable:
+    """Let the program that takes the rank's place print to where the rank would have."""
+    process = os.getpid()
+
+    @functools.wraps(call)
+    def replacing(*arguments: object, **keywords: object) -> None:
+        if os.getpid() != process:
+            return call(*arguments, **keywords)
+        _mpirepl.save_output()
+        captured = [os.dup(number) for number in (1, 2)]
+        for number, real in enumerate(_mpirepl.real_output(), 1):
+            os.dup2(real, number)
+        try:
+            return call(*arguments, **keywords)
+        finally:  # in vain
+            for number, pipe in enumerate(captured, 1):
+                os.dup2(pipe, number)
+                os.close(pipe)
+
+    return replacing
 
 
 _leave = os._exit

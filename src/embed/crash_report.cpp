@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <ctime>
+#include <limits>
 
 namespace mpirepl {
 namespace {
@@ -34,15 +35,15 @@ struct Report {
 std::atomic<std::uint32_t> current_cell{0};
 std::atomic<bool> at_terminal{false};
 std::atomic<bool> warned{false};
-std::atomic<bool> dying{false};
-std::atomic<bool> saved{false};
+std::atomic<unsigned> asked{0};  ///< times that output was to be saved
+std::atomic<unsigned> saved{0};  ///< of these
 std::atomic<bool> terminated{false};
 
 /// The agent's thread is still there, unless it is what has died, and passes on what was printed.
 void wait_for_output() {
-    dying = true;
+    const unsigned number = ++asked;
     constexpr int tries = 500;
-    for (int i = 0; i < tries && !saved; ++i) {
+    for (int i = 0; i < tries && saved < number; ++i) {
         timespec nap{.tv_sec = 0, .tv_nsec = 2'000'000};
         ::nanosleep(&nap, nullptr);
     }
@@ -86,8 +87,9 @@ void on_fault(int signal) {
 
 /// Launchers end the other ranks so when one has died. Twice: at once.
 void on_termination(int signal) {
-    if (::getpid() == report.process && !dying.exchange(true)) {
+    if (::getpid() == report.process && output_to_save() == 0) {
         terminated = true;
+        ++asked;
         return;
     }
     std::signal(signal, SIG_DFL);
@@ -133,19 +135,22 @@ void end_output_saving() {
     struct sigaction termination {};
     ::sigaction(SIGTERM, nullptr, &termination);
     if (termination.sa_handler == on_termination) std::signal(SIGTERM, SIG_DFL);
-    output_is_saved();
+    output_is_saved(std::numeric_limits<unsigned>::max());
 }
 
 void save_output() {
     if (::getpid() == report.process) wait_for_output();
 }
 
-bool rank_is_dying() { return dying; }
+unsigned output_to_save() {
+    const unsigned number = asked;
+    return number > saved ? number : 0;
+}
 
 bool take_warning() { return warned.load(std::memory_order_relaxed) && warned.exchange(false); }
 
-void output_is_saved() {
-    saved = true;
+void output_is_saved(unsigned number) {
+    saved = number;
     if (terminated.exchange(false)) ::kill(::getpid(), SIGTERM);
 }
 

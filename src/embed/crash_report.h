@@ -11,15 +11,16 @@ namespace mpirepl {
 /// the main thread when Python runs; once.
 void install_crash_report(int rank, const std::string& host, int fd);
 
-/// A fault has been reported, or SIGTERM has come, and the rank waits a moment for its output to be
-/// saved.
-bool rank_is_dying();
+/// For the agent: a fault has been reported, SIGTERM has come or save_output() been called, and the
+/// rank waits a moment for its output to be saved. The number of times that this was so; 0: it
+/// does not wait.
+unsigned output_to_save();
 
-/// What a dying rank had printed has left it: it need not wait longer. For the agent.
-void output_is_saved();
+/// What the rank had printed when it had waited so many times has left it.
+void output_is_saved(unsigned number);
 
 /// Waits until what this rank has printed has left it, which is about to end without a further
-/// word; a forked child has nothing to wait for. Without the GIL.
+/// word; a forked child has nothing to wait for. Where it can, without the GIL.
 void save_output();
 
 /// The rank may be ended soon, perhaps without a further word: tells so once.

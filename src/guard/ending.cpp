@@ -29,7 +29,10 @@ using namespace mpirepl::guard;
 extern "C" {
 
 int MPI_Abort(MPI_Comm comm, int code) {
-    if (!state().enabled) return PMPI_Abort(comm, code);
+    if (!state().enabled) {
+        if (state().hooks.save_output != nullptr) state().hooks.save_output();
+        return PMPI_Abort(comm, code);
+    }
     Context* context = find_communicator(comm);
     return end_cell_with(fmt::format("MPI_Abort on {} with code {}",
                                      context == nullptr ? "a communicator" : context->name(),

@@ -8,10 +8,11 @@
 
 namespace mpirepl::guard {
 
-void install(const PythonHooks& python) {
+void connect(const Hooks& hooks) { state().hooks = hooks; }
+
+void install() {
     State& all = state();
     all.main_thread = ::pthread_self();
-    all.python = python;
     PMPI_Comm_rank(MPI_COMM_WORLD, &all.world_rank);
     MPIREPL_MPI(PMPI_Comm_dup(MPI_COMM_WORLD, &all.recovery));
     int error_class = 0;

@@ -16,14 +16,16 @@
 /// of it; who decides is in verdict.h.
 namespace mpirepl::guard {
 
-/// What the guard must know of Python.
-struct PythonHooks {
+/// What the guard must know of Python and of the rank's output.
+struct Hooks {
     bool (*holds_gil)() = nullptr;                     ///< the calling thread does
     std::vector<PythonThread> (*threads)() = nullptr;  ///< for a thread that holds it
+    void (*save_output)() = nullptr;                   ///< before MPI_Abort ends the job
 };
+void connect(const Hooks& hooks);
 
 /// Takes MPI_COMM_WORLD under the guard. Collective; on the main thread, before Python starts.
-void install(const PythonHooks& python);
+void install();
 /// It has been installed: calls can be broken off.
 bool installed();
 /// Frees what install() has made, if it has.

@@ -48,7 +48,7 @@ bool Patience::rest_or_tell() {
 void Patience::publish() {
     waiting_->call = call_;
     waiting_->since = begun_;
-    const PythonHooks& python = state().python;
+    const Hooks& python = state().hooks;
     waiting_->holds_gil = python.holds_gil != nullptr && python.holds_gil();
     if (waiting_->holds_gil) waiting_->threads = python.threads();
     auto lock = bookkeeping();

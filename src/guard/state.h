@@ -82,7 +82,7 @@ struct State {
     std::atomic<bool> go = false;            ///< all ranks are parked: recover
     std::atomic<bool> give_up = false;       ///< and arrivals may end
 
-    PythonHooks python;
+    Hooks hooks;
     pthread_t main_thread{};
     int world_rank = 0;
     MPI_Comm recovery = MPI_COMM_NULL;            ///< of all main threads

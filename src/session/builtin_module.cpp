@@ -99,6 +99,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
         relay->write(static_cast<Stream>(stream), clean_text(text) + '\n');
     });
     module.def("save_output", save_output, py::call_guard<py::gil_scoped_release>());
+    module.def("real_output", [] { return relay->real_output(); });
     module.def("mpi_library", own_mpi_library);
     module.def("foreign_mpi_of",
                [](const std::string& file) { return unless_empty(foreign_mpi_of(file)); });

@@ -245,7 +245,7 @@ bool Relay::on_turn(Clock::time_point now) {
     if (interactive_ && now >= next_unfinished_) tell_unfinished(now);
     const bool worked = workbench_.tick(now);
     if (take_warning()) show_what_is_held();
-    if (rank_is_dying()) save_output(now);
+    if (const unsigned number = output_to_save()) save_output(number, now);
     if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
     return worked;
 }
@@ -269,11 +269,13 @@ void Relay::show_what_is_held() {
 }
 
 /// What can be saved: threads may go on printing.
-void Relay::save_output(Clock::time_point now) {
-    if (!dying_since_) dying_since_ = now;
+void Relay::save_output(unsigned number, Clock::time_point now) {
+    if (!saving_since_) saving_since_ = now;
     show_what_is_held();
-    bool saved = backlog() == 0 && !agent_.sending();
-    if (saved || now - *dying_since_ > save_limit) output_is_saved();
+    const bool saved = backlog() == 0 && !agent_.sending();
+    if (!saved && now - *saving_since_ <= save_limit) return;
+    saving_since_.reset();
+    output_is_saved(number);
 }
 
 void Relay::narrow_window() {

@@ -40,6 +40,11 @@ class Relay : public AgentListener {
     /// A block that this rank has written to `stream`, after all that it has printed before.
     void write(Stream stream, std::string text);
 
+    /// Descriptors 1 and 2 as they were before the session.
+    std::pair<int, int> real_output() const {
+        return {capture_.real_stdout(), capture_.real_stderr()};
+    }
+
     /// The questions of this rank to the user; what it has printed comes before them.
     AskedHere& asked() { return asked_; }
 
@@ -106,7 +111,7 @@ class Relay : public AgentListener {
     std::size_t backlog() const { return collector_.held_bytes() + outgoing(); }
     void grant_credit();
     void show_what_is_held();
-    void save_output(Clock::time_point now);
+    void save_output(unsigned number, Clock::time_point now);
     void tell_unfinished(Clock::time_point now);
 
     std::deque<Cell> cells_;
@@ -116,7 +121,7 @@ class Relay : public AgentListener {
     bool interactive_ = false;  ///< a user sees unfinished lines too
     std::array<std::string, 2> unfinished_;
     Clock::time_point next_unfinished_{};
-    std::optional<Clock::time_point> dying_since_;
+    std::optional<Clock::time_point> saving_since_;
     bool paused_ = false;
     bool finalizing_ = false;
 };

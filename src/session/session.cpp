@@ -92,7 +92,9 @@ void follow(Relay& relay, Interpreter& interpreter) {
 class GuardOfSession {
   public:
     explicit GuardOfSession(bool wanted) {
-        if (wanted) guard::install({.holds_gil = holds_gil, .threads = python_threads});
+        guard::connect(
+            {.holds_gil = holds_gil, .threads = python_threads, .save_output = save_output});
+        if (wanted) guard::install();
     }
     ~GuardOfSession() { guard::uninstall(); }
     GuardOfSession(const GuardOfSession&) = delete;

@@ -142,7 +142,7 @@ extern "C" __attribute__((visibility("default"))) int PMPI_Irecv(void* buffer, i
 int main(int argc, char** argv) {
     int provided = 0;
     PMPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
-    install({});
+    install();
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     const int result = doctest::Context(argc, argv).run();
     begin_cell(++cell, false, false);
