@@ -4,8 +4,10 @@ from __future__ import annotations
 import __future__
 
 import ast
+import errno
 import os
 import re
+import string
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,8 @@ def save(file: str, entries: list[Entry], flags: int, force: bool) -> None:
     path = os.path.expanduser(file)
     if os.path.lexists(path) and not force:
         raise FileExistsError(path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     directory, name = os.path.split(path)
     with tempfile.NamedTemporaryFile(
         "w", dir=directory or ".", prefix=name, delete=False, encoding="utf-8"
@@ -96,7 +100,7 @@ def _plain_python(text: str) -> str:
 
 def _plain_statement(statement: str) -> str:
     if match := _SHELL.fullmatch(statement):
-        call = f"__import__('subprocess').run({match[2]!r}, shell=True"
+        call = f"__import__('subprocess').run({_filled(match[2])}, shell=True"
         if not match[1]:
             return f"{call})"
         return f"{match[1]} = {call}, stdout=-1, text=True).stdout.splitlines()"
@@ -111,6 +115,28 @@ def _plain_statement(statement: str) -> str:
     if name == "run":
         return _plain_run(argument)
     return f"# {statement}" if name in _help.SESSION_MAGICS | _help.RANK_MAGICS else statement
+
+
+def _filled(command: str) -> str:
+    """Return the expression of a command in which ``{expression}`` and ``$name`` are filled in."""
+    parts = []
+    try:
+        for text, expression, form, _ in string.Formatter().parse(command):
+            parts += [_named(piece) for piece in re.split(r"(\$\$|\$[A-Za-z_]\w*)", text) if piece]
+            if expression is not None and text.endswith("$"):  # ${NAME} is the shell's
+                parts.append(repr(f"{{{expression}:{form}}}" if form else f"{{{expression}}}"))
+            elif expression is not None:
+                compile(expression, "<command>", "eval")
+                parts.append(f"format({expression}, {form!r})")
+    except (SyntaxError, ValueError):  # braces of the shell's own
+        parts = [repr(command)]
+    return " + ".join(parts)
+
+
+def _named(piece: str) -> str:
+    if piece == "$$":
+        return repr("$")
+    return f"str(globals().get({piece[1:]!r}, {piece!r}))" if piece[0] == "$" else repr(piece)
 
 
 def _plain_run(argument: str) -> str:

@@ -1,5 +1,7 @@
 """The magics that act on the session alone, on rank 0."""
 
+import os
+
 import _mpirepl
 
 from mpirepl import _help
@@ -125,7 +127,8 @@ class SessionMagics:
         words = [word for word in words if word != "-f"]
         if not words:
             raise MagicError("%save needs the name of a file")
-        file = words[0] if "." in words[0].rpartition("/")[2] else words[0] + ".py"
+        name = os.path.basename(words[0])
+        file = words[0] if "." in name or not name else words[0] + ".py"
         entries = select(self.history, " ".join(words[1:]))
         try:
             _save.save(file, entries, self.flags, force)
@@ -133,7 +136,7 @@ class SessionMagics:
             raise MagicError(f"{file} is there already: %save -f {file} overwrites it") from None
         except OSError as error:
             raise MagicError(f"cannot write {file}: {error.strerror}") from None
-        say(f"{len(entries)} cells are in {file}")
+        say(f"{len(entries)} {'cells are' if len(entries) != 1 else 'cell is'} in {file}")
 
     def _do_quit(self, argument: str) -> None:
         self.quitting = True

@@ -366,8 +366,10 @@ class TaskBook:
         return any(first <= number < first + count for first, count in self._ranges)
 
     def purge_local_results(self, jobs: object = None, targets: object = None) -> None:
-        """Forget results that have come."""
-        jobs = [] if jobs is None else jobs
+        """Forget results that have come: of tasks, and of all that engines have run."""
+        jobs = jobs or []
+        if not jobs and targets in (None, []):
+            raise ValueError("Must specify at least one of `targets` and `jobs`")
         for name in jobs if isinstance(jobs, (list, tuple)) else [jobs]:
             if isinstance(name, str) and name != "all" and name in self.metadata:
                 dict.pop(self.results, name, None)
@@ -376,6 +378,9 @@ class TaskBook:
                     return
         everything = isinstance(jobs, str) and jobs == "all"
         ids = list(self._submissions) if everything else self._ids_of(jobs)
+        if targets not in (None, []):
+            ranks = self._chosen(targets)[0]
+            ids += [number for number in self._submissions if _engine_of(number) in ranks]
         running = [number for number in ids if not _tasks.ended(number)]
         if running:
             raise RuntimeError(
@@ -383,6 +388,8 @@ class TaskBook:
             )
         for number in ids:
             self._known.pop(number, None)
+            dict.pop(self.results, self._name(number), None)
+            dict.pop(self.metadata, self._name(number), None)
         if everything:
             dict.clear(self.results)
             dict.clear(self.metadata)
@@ -392,12 +399,17 @@ class TaskBook:
 
     def purge_results(self, jobs: object = None, targets: object = None) -> None:
         """Forget results that have come."""
-        self.purge_local_results(jobs)
+        self.purge_local_results(jobs, targets)
 
     def purge_everything(self) -> None:
         """Forget all results and the history."""
         self.purge_local_results("all")
         self._ranges.clear()
+
+
+def _engine_of(number: int) -> int | None:
+    about = _tasks.peek(number)
+    return about and about[2]
 
 
 def _runs(ids: Iterable[int]) -> list[tuple[int, int]]:

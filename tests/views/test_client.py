@@ -415,6 +415,19 @@ class TestResults(ViewsTest):
         self.assertEqual(len(self.rc.results), 0)
         self.assertEqual(len(self.rc.metadata), 0)
 
+    def test_purge_by_engine(self):
+        result = self.rc[-1].apply_async(nap, 0.3)
+        with self.assertRaises(RuntimeError):
+            self.rc.purge_results(targets=-1)
+        self.rc.purge_results(targets=0)
+        result.get()
+        self.rc.purge_results(targets=-1)
+
+    def test_purge_of_nothing_in_particular(self):
+        for purge in self.rc.purge_results, self.rc.purge_local_results:
+            with self.assertRaises(ValueError):
+                purge()
+
     def test_clear_one_engine(self):
         self.all.push({"a": 5}, block=True)
         self.rc.clear(targets=self.ids[-1], block=True)
