@@ -99,6 +99,11 @@ class TaskBook:
     def _peek(number: int) -> tuple | None:
         return _tasks.peek(number)
 
+    @staticmethod
+    def _engine_of(number: int) -> int | None:
+        about = _tasks.peek(number)
+        return about and about[2]
+
     def _engine_info(self, engine: int, method: str) -> dict:
         return {
             "engine_id": engine if engine >= 0 else "?",
@@ -315,7 +320,7 @@ class TaskBook:
         """The names of the tasks that have not ended."""
         look(self)
         known = self._known
-        names = {self._name(number) for number in _tasks.outstanding() if number in known}
+        names = {self._name(number) for number, *_ in _tasks.outstanding() if number in known}
         if not names:
             self._polled = None
         return names
@@ -380,7 +385,7 @@ class TaskBook:
         ids = list(self._submissions) if everything else self._ids_of(jobs)
         if targets not in (None, []):
             ranks = self._chosen(targets)[0]
-            ids += [number for number in self._submissions if _engine_of(number) in ranks]
+            ids += [number for number in self._submissions if self._engine_of(number) in ranks]
         running = [number for number in ids if not _tasks.ended(number)]
         if running:
             raise RuntimeError(
@@ -405,11 +410,6 @@ class TaskBook:
         """Forget all results and the history."""
         self.purge_local_results("all")
         self._ranges.clear()
-
-
-def _engine_of(number: int) -> int | None:
-    about = _tasks.peek(number)
-    return about and about[2]
 
 
 def _runs(ids: Iterable[int]) -> list[tuple[int, int]]:

@@ -250,17 +250,33 @@ class Client(TaskBook):
             _tasks.abort(ids)
 
     def queue_status(self, targets: object = "all", verbose: bool = False) -> dict:
-        """Return how many tasks wait and have ended, by engine."""
+        """Return how many tasks wait and have ended, by engine; their names, if `verbose`."""
         look(self)
-        loads, unassigned = _tasks.status()
         chosen, single = self._chosen(targets)
+        found = self._listed(chosen) if verbose else self._counted(chosen)
+        return found[chosen[0]] if single else found
+
+    @staticmethod
+    def _counted(ranks: list[int]) -> dict:
+        loads, unassigned = _tasks.status()
         found = {
             rank: {"queue": loads[rank][0], "completed": loads[rank][2], "tasks": loads[rank][1]}
-            for rank in chosen
+            for rank in ranks
         }
-        if single:
-            return found[chosen[0]]
         return {**found, "unassigned": unassigned}
+
+    def _listed(self, ranks: list[int]) -> dict:
+        found: dict = {rank: {"queue": [], "completed": [], "tasks": []} for rank in ranks}
+        found["unassigned"] = []
+        for number, engine, balanced in _tasks.outstanding():
+            if engine < 0:
+                found["unassigned"].append(self._name(number))
+            elif engine in found:
+                found[engine]["tasks" if balanced else "queue"].append(self._name(number))
+        for number in self._submissions:
+            if _tasks.ended(number) and (engine := self._engine_of(number)) in found:
+                found[engine]["completed"].append(self._name(number))
+        return found
 
     def spin(self) -> None:
         """Let rank 0's engine work if that is asked again and again; results come by themselves."""

@@ -203,8 +203,10 @@ void Dispatcher::set_waiting(bool waiting) {
 }
 
 void Dispatcher::abort(std::vector<std::uint64_t> ids) {
-    agent_.post([this, ids = std::move(ids)] {
-        const auto there = scheduler_.abort(ids.empty() ? scheduler_.outstanding() : ids);
+    agent_.post([this, ids = std::move(ids)]() mutable {
+        if (ids.empty())
+            for (const auto& task : scheduler_.outstanding()) ids.push_back(task.id);
+        const auto there = scheduler_.abort(ids);
         for (const auto& [engine, sent] : there)
             control(engine, {.kind = TaskControl::Kind::abort, .ids = sent});
         flush();

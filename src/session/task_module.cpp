@@ -243,8 +243,12 @@ std::pair<Loads, std::uint64_t> status() {
     });
 }
 
-Ids outstanding() {
-    return display->in_turn([] { return dispatcher().scheduler().outstanding(); });
+/// The tasks that have not ended: number, engine or -1, whether balanced.
+std::vector<std::tuple<std::uint64_t, int, bool>> outstanding() {
+    const auto tasks = display->in_turn([] { return dispatcher().scheduler().outstanding(); });
+    std::vector<std::tuple<std::uint64_t, int, bool>> found;
+    for (const auto& [id, engine, balanced] : tasks) found.emplace_back(id, engine, balanced);
+    return found;
 }
 
 py::handle engine_module() {

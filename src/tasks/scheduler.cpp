@@ -314,12 +314,13 @@ std::vector<int> Scheduler::take_recalls(Clock::time_point now) {
     return recalls;
 }
 
-std::vector<std::uint64_t> Scheduler::outstanding() const {
-    std::vector<std::uint64_t> ids;
-    ids.reserve(jobs_.size());
-    for (const auto& [id, job] : jobs_) ids.push_back(id);
-    std::sort(ids.begin(), ids.end());
-    return ids;
+std::vector<Scheduler::Outstanding> Scheduler::outstanding() const {
+    std::vector<Outstanding> tasks;
+    tasks.reserve(jobs_.size());
+    for (const auto& [id, job] : jobs_)
+        tasks.push_back({.id = id, .engine = job.engine, .balanced = job.placement != nullptr});
+    std::ranges::sort(tasks, {}, &Outstanding::id);
+    return tasks;
 }
 
 RankSet Scheduler::busy() const {

@@ -62,7 +62,13 @@ class Scheduler {
     };
     Load load(int engine) const { return at(engine).load; }
     std::uint64_t unassigned() const { return ready_.size() + blocked_.size(); }
-    std::vector<std::uint64_t> outstanding() const;
+    /// A task that has not ended.
+    struct Outstanding {
+        std::uint64_t id;
+        int engine;  ///< -1: it waits for one
+        bool balanced;
+    };
+    std::vector<Outstanding> outstanding() const;  ///< in the order of submission
     bool idle() const { return jobs_.empty(); }
     /// Engines that have work.
     RankSet busy() const;

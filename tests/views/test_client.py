@@ -478,6 +478,22 @@ class TestResults(ViewsTest):
             sorted(self.rc.queue_status(targets=self.ids[-1])), ["completed", "queue", "tasks"]
         )
 
+    def test_queue_status_with_names(self):
+        done = self.one.apply_async(lambda: 1)
+        self.rc.wait([done.msg_ids[0]], timeout=10)
+        waiting = [self.one.apply_async(nap, 0.5) for _ in range(2)]
+        last = self.ids[-1]
+        everywhere = self.rc.queue_status(verbose=True)
+        self.assertEqual(everywhere.pop("unassigned"), [])
+        self.assertEqual(sorted(everywhere), self.ids)
+        here = self.rc.queue_status(last, verbose=True)
+        names = [result.msg_ids[0] for result in waiting]
+        self.assertTrue(set(here["queue"]) <= set(names))
+        self.assertIn(names[-1], here["queue"])
+        self.assertIn(done.msg_ids[0], here["completed"])
+        self.assertEqual(here["tasks"], [])
+        self.rc.wait(waiting)
+
     def test_queue_status_counts_what_waits(self):
         results = [self.one.apply_async(nap, 0.3) for _ in range(3)]
         last = self.ids[-1]
