@@ -31,7 +31,7 @@ from pygments.token import Token
 from traitlets import default
 
 import __main__
-from mpirepl import _compile, _help, _rank_shell, _run, _terminal
+from mpirepl import _compile, _help, _past, _rank_shell, _run, _terminal
 
 _FRONT_MAGICS = frozenset(
     """autocall automagic bookmark clear cls colors config cpaste doctest_mode ed edit hist history
@@ -159,6 +159,7 @@ class FrontEnd:
             app = self._make_app(colours is not None)
         self.shell = app.shell
         _rank_shell.use(self.shell)
+        _past.begin(self.shell.cache_size)
         _run.on_value = self.showed
         self.pending += [(cell, True) for cell in app.startup]
         self._stubs = {"line": set(), "cell": set()}
@@ -207,7 +208,10 @@ class FrontEnd:
                     json.dumps(value)  # it fails for what JSON cannot hold
                     config.setdefault(section, {})[name] = value
         app = self.shell.parent  # its configuration may hold no lists, but what to add to them
-        config["RankShell"] = {"extensions": [*app.extensions, *app.extra_extensions]}
+        config["RankShell"] = {
+            "extensions": [*app.extensions, *app.extra_extensions],
+            "cache_size": self.shell.cache_size,
+        }
         return json.dumps(config)
 
     @property
@@ -285,19 +289,14 @@ class FrontEnd:
 
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
-        history, names = self.shell.history_manager, vars(__main__)
         text = text.rstrip("\n")
-        names["_iii"], names["_ii"] = names.get("_ii", ""), names.get("_i", "")
-        names["_i"], names[f"_i{number}"] = history.input_hist_raw[-1], text
-        history.input_hist_raw.append(text)
-        history.input_hist_parsed.append(text)
+        self.shell.history_manager.input_hist_raw.append(text)
+        _past.took(number, text)
         self.shell.logger.log(text + "\n", text + "\n")
 
     def showed(self, value: object, previous: object) -> None:
         """Note the value of a cell on this rank: Out, __ and their like."""
-        names, number = vars(__main__), self.session.number
-        names["___"], names["__"] = names.get("__"), previous
-        names["_oh"][number] = names[f"_{number}"] = value
+        _past.showed(value, previous)
         if self.shell.logger.log_output:
             self.shell.logger.log_write(repr(value), "output")
 

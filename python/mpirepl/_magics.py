@@ -139,8 +139,11 @@ def _do_who(types_wanted: str) -> None:
 
 
 def _do_reset(argument: str) -> None:
+    from mpirepl import _past
+
     for name in user_names(underscored=True):
         del vars(__main__)[name]
+    _past.forget()
 
 
 def user_names(underscored: bool = False) -> dict[str, object]:

@@ -5,7 +5,9 @@ import json
 import sys
 from collections.abc import Iterator
 
-from mpirepl import _run
+import _mpirepl
+
+from mpirepl import _past, _run
 from mpirepl._run import __main__  # the session's, also when a task is the first to import this
 
 configuration = "{}"  # what the user has configured on rank 0, as JSON
@@ -16,6 +18,8 @@ def configure(as_json: str) -> None:
     """Follow what the user has configured on rank 0, at once if that names extensions."""
     global configuration
     configuration = as_json
+    if _mpirepl.rank != 0:
+        _past.begin(json.loads(as_json)["RankShell"]["cache_size"])
     if _extensions():
         get()
 

@@ -9,6 +9,7 @@ from types import CodeType
 import _mpirepl
 
 import __main__
+from mpirepl import _sources
 
 _, COMMAND, SCRIPT, MODULE, PATH = range(5)  # Cell::Kind in base/cell.h
 VALUE, REPORT, ERROR, EXIT_STATUS, EXIT_MESSAGE = range(2, 7)  # Stream in base/block.h
@@ -25,6 +26,7 @@ in_program = False  # a program runs, no cell
 is_forked = False  # this process is a child of a rank
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
 cell_hooks: list = []  # to be called before and after each cell of the session
+on_cell = None  # told of each cell that begins here: its name and source
 on_value = None  # told of each value that a cell shows here, and of the one before it
 after_error = None  # to be called when an error has been shown, while its cell still runs
 _loop = None
@@ -50,6 +52,13 @@ def run_program(kind: int, name: str, code: bytes) -> None:
             _run_as_main("__main__", alter_argv=False)
     finally:
         in_program = False
+
+
+def begin_cell(name: str, source: bytes) -> None:
+    """Note that a cell begins."""
+    _sources.remember(name, source)
+    if on_cell is not None:
+        on_cell(name, source)
 
 
 def take_display() -> None:

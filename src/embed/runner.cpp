@@ -54,7 +54,7 @@ Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     main_ = held(py::module_::import("__main__"));
     timings_ = held(module_.attr("timings"));
     hooks_ = held(module_.attr("cell_hooks"));
-    remember_source_ = held(py::module_::import("mpirepl._sources").attr("remember"));
+    begin_cell_ = held(module_.attr("begin_cell"));
     flush_ = held(module_.attr("flush"));
     nothing_ = held(module_.attr("nothing"));
 }
@@ -129,7 +129,7 @@ void Runner::call_hooks(int which) {
 void Runner::run_cell(const Cell& cell) {
     if (PySys_GetObject("displayhook") == PySys_GetObject("__displayhook__"))
         module_.attr("take_display")();
-    remember_source_(cell.name, py::bytes(cell.source));
+    begin_cell_(cell.name, py::bytes(cell.source));
     py::object codes = checked(PyMarshal_ReadObjectFromString(
         cell.code.data(), static_cast<Py_ssize_t>(cell.code.size())));
     py::handle names = PyModule_GetDict(main_.ptr());

@@ -45,7 +45,7 @@ class Runner {
     int columns_ = 0;  ///< as cells were told last
     int lines_ = 0;
     bool asks_user_ = false;  ///< input() of this rank has been led to the user
-    pybind11::handle remember_source_;
+    pybind11::handle begin_cell_;
     pybind11::handle flush_;
     pybind11::handle nothing_;
     RankSet announced_;

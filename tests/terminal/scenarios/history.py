@@ -137,12 +137,37 @@ def cell_that_kills_itself_is_in_the_history(t: Terminal, scene: Scene):
 
 @scenario(IPYTHON)
 def names_of_the_cells_before(t: Terminal):
-    """_i, _ii and _i1 are what was typed before, as in IPython."""
+    """_i, _ii and _i1 are what was typed before, as in IPython, on all ranks."""
     t.cell("first = 1")
     t.cell("second = 2")
-    printed = t.cell("_i, _ii, _i1, In[2], _i3")
-    wanted = "('second = 2', 'first = 1', 'first = 1', 'second = 2', '_i, _ii, _i1, In[2], _i3')"
-    expect(wanted in printed, f"others: {printed}")
+    printed = t.cell("print(_i, _ii, _i1, In[2], _i3, sep='|')")
+    wanted = "second = 2|first = 1|first = 1|second = 2|print(_i, _ii, _i1, In[2], _i3, sep='|')"
+    expect(f"[stdout:0] {wanted}" in printed and f"[stdout:1] {wanted}" in printed, printed)
+
+
+@scenario(IPYTHON)
+def names_of_the_values_before(t: Terminal):
+    """Out, _1 and __ are what was shown before, on each rank its own; %reset forgets them."""
+    t.cell("import mpirepl; mpirepl.rank + 5")
+    t.cell("_ * 2")
+    printed = t.cell("Out[1], _1, __, Out[2]")
+    expect("Out[0:3]: (5, 5, 5, 10)" in printed, printed)
+    expect("Out[1:3]: (6, 6, 6, 12)" in printed, printed)
+    t.cell("%reset -f")
+    expect("Out[1:5]: 0" in t.cell("len(Out)"), "values are left")
+
+
+@scenario(IPYTHON, command="")
+def few_values_are_kept(scene: Scene):
+    """Of the values before no more are kept than IPython's configuration says."""
+    scene.configure("c.InteractiveShell.cache_size = 3\n")
+    t = scene.session(2)
+    t.prompt()
+    for i in range(3):
+        t.cell(f"{i} + 40")
+    expect("Out is full" in t.cell("'more'"), "nothing is said")
+    printed = t.cell("print(sorted(Out))")
+    expect("[stdout:0] [3, 4]" in printed and "[stdout:1] [3, 4]" in printed, printed)
 
 
 @scenario()

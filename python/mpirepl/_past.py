@@ -1,0 +1,77 @@
+"""Earlier cells and their values by the names that IPython gives them: In, Out, _i, __ and so on.
+
+Kept in ``__main__`` on all ranks of a session whose front end is IPython: cells may use them.
+"""
+
+from __future__ import annotations
+
+import os
+
+import _mpirepl
+
+import __main__
+from mpirepl import _run
+
+_most = 1000  # values that are kept
+_number = 0  # of the current cell
+_inputs: list[str] = [""]
+_values: dict[int, object] = {}
+
+
+def begin(most: int) -> None:
+    """Keep them from now on, and `most` values at a time (0: only the last ones)."""
+    global _most, _inputs, _values
+    _most = most
+    names = vars(__main__)
+    before = set(names)
+    _inputs = names.setdefault("_ih", _inputs)  # IPython's own, on rank 0
+    _values = names.setdefault("_oh", _values)
+    fresh = {"In": _inputs, "Out": _values, "_dh": [os.getcwd()], "_i": "", "_ii": "", "_iii": ""}
+    for name, value in fresh.items():
+        names.setdefault(name, value)
+    _run.initial_names |= names.keys() - before
+    _run.on_value = showed
+    if _mpirepl.rank != 0:
+        _run.on_cell = _took_here
+
+
+def _took_here(name: str, source: bytes) -> None:
+    number = name.removeprefix("<cell ").removesuffix(">")
+    if number.isdigit():  # else none of the user's
+        took(int(number), source.decode("utf-8", "replace").rstrip("\n"))
+
+
+def took(number: int, text: str) -> None:
+    """Note that a cell begins on this rank, which may not have seen all before it."""
+    global _number
+    _number = number
+    names = vars(__main__)
+    names["_iii"], names["_ii"] = names.get("_ii", ""), names.get("_i", "")
+    names["_i"], names[f"_i{number}"] = _inputs[-1] if _inputs else "", text
+    _inputs.extend([""] * (number - len(_inputs)))
+    _inputs.append(text)
+
+
+def showed(value: object, previous: object) -> None:
+    """Note a value of the current cell, and the one before it."""
+    names = vars(__main__)
+    names["___"], names["__"] = names.get("__"), previous
+    if _most == 0 or value is _values:
+        return
+    if len(_values) >= _most:
+        _forget_oldest()
+    _values[_number] = names[f"_{_number}"] = value
+
+
+def _forget_oldest() -> None:
+    oldest = list(_values)[: max(_most // 5, 2)]
+    if _mpirepl.rank == 0:
+        print(f"mpirepl: Out is full (InteractiveShell.cache_size): its oldest {len(oldest)} go")
+    for number in oldest:
+        del _values[number]
+        vars(__main__).pop(f"_{number}", None)
+
+
+def forget() -> None:
+    """Forget all values."""
+    _values.clear()
