@@ -44,9 +44,8 @@ std::size_t agreement(const Block& a, const Block& b) {
     return one_goes_on || (is_large(a) && is_large(b)) ? common : 0;
 }
 
-/// No later block of these ranks must stay behind this one.
-bool can_move_to_end(const std::vector<Block>& blocks, std::size_t index) {
-    const Block& block = blocks[index];
+/// Behind this place there is nothing with which a block must keep its order.
+bool is_free_behind(const std::vector<Block>& blocks, std::size_t index, const Block& block) {
     return std::none_of(blocks.begin() + static_cast<std::ptrdiff_t>(index) + 1, blocks.end(),
                         [&](const Block& later) {
                             return goes_to_output(later.stream) == goes_to_output(block.stream) &&
@@ -194,19 +193,25 @@ std::vector<Block> Fold::take_due(const RankSet& everybody, Clock::time_point no
 std::vector<Block> Fold::take_all() {
     std::vector<Block> all;
     std::unordered_multimap<std::size_t, std::size_t> by_text;  // hash: place in `all`
+    // Where the later of two stands what its ranks wrote before both stays before it; but an
+    // earlier one with more of its ranks behind it stays, and the later one moves up if it can.
+    auto moves_down = [&](std::size_t i) { return is_free_behind(all, i, all[i]); };
     for (Entry& entry : entries_) {
         Block& block = entry.block;
         if (entry.foldable) {
             std::size_t hash = std::hash<std::string>{}(block.text);
             auto [begin, end] = by_text.equal_range(hash);
             auto equal = std::find_if(begin, end, [&](const auto& candidate) {
-                return can_move_to_end(all, candidate.second) &&
-                       same_place(all[candidate.second], block) &&
-                       all[candidate.second].text == block.text &&
-                       !all[candidate.second].ranks.intersects(block.ranks);
+                const Block& other = all[candidate.second];
+                return same_place(other, block) && other.text == block.text &&
+                       !other.ranks.intersects(block.ranks) &&
+                       (moves_down(candidate.second) ||
+                        is_free_behind(all, candidate.second, block));
             });
-            // The joined block stands where the later one does: what its ranks wrote before both
-            // stays before it.
+            if (equal != end && !moves_down(equal->second)) {
+                all[equal->second].ranks.insert(block.ranks);
+                continue;
+            }
             if (equal != end) {
                 block.ranks.insert(std::exchange(all[equal->second].ranks, {}));
                 by_text.erase(equal);
