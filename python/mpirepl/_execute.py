@@ -1,5 +1,6 @@
 """Code that a view has executed, on both sides."""
 
+import re
 import sys
 
 from mpirepl import _compile, _engine, _run, _sources, serialize
@@ -21,16 +22,14 @@ def execute(code: str, silent: bool) -> dict:
         return _shell.execute(code, silent)
     _count += 1
     name = f"<execute {_count}>"
-    source = code.encode()
-    if not source.endswith(b"\n"):
-        source += b"\n"
+    source = _prepared(code)
     _sources.remember(name, source)
     shown: list = []
     hook, sys.displayhook = sys.displayhook, shown.append
     names = serialize.namespace()
     try:
-        for part in _compile.cell(source, name, 0, "none" if silent else "last_expr"):
-            _run.execute(part, names)
+        shows = "none" if silent else "last_expr"
+        _run.execute(_compile.cell(source, name, 0, shows), names)
     finally:
         sys.displayhook = hook
     reply: dict = {"execution_count": _count}
@@ -44,6 +43,17 @@ def execute(code: str, silent: bool) -> dict:
 
 
 _count = 0
+
+
+def _prepared(code: str) -> bytes:
+    """Return code as it is compiled: not indented as a whole, and text whatever its cookie says."""
+    lines = code.splitlines(True)
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    for i, line in enumerate(lines[:2]):
+        lines[i] = re.sub(r"(?<=coding)[:=]", " ", line) if line.lstrip()[:1] == "#" else line
+    source = "".join(line.removeprefix(indent) for line in lines).encode()
+    return source if source.endswith(b"\n") else source + b"\n"
 
 
 class ExecuteReply:

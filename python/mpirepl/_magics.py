@@ -98,8 +98,7 @@ def _do_time(code: str) -> None:
     _sources.remember(name, source)
     begin = time.perf_counter()
     try:
-        for part in codes:
-            _run.execute(part, vars(__main__))
+        _run.execute(codes, vars(__main__))
     finally:
         _run.note_time(time.perf_counter() - begin)
 

@@ -102,12 +102,20 @@ def note_time(seconds: float) -> None:
     timings.append((_mpirepl.rank, seconds))
 
 
-def execute(code: CodeType, namespace: dict) -> None:
-    """Run code; with top-level await, in the event loop of the session."""
-    if code.co_flags & _COROUTINE:
-        _event_loop().run_until_complete(eval(code, namespace))
-    else:
-        exec(code, namespace)
+def execute(codes: list[CodeType], namespace: dict) -> None:
+    """Run the parts of a cell; if one awaits, all as one coroutine in the session's event loop."""
+    if not any(code.co_flags & _COROUTINE for code in codes):
+        for code in codes:
+            exec(code, namespace)
+        return
+
+    async def run() -> None:
+        for code in codes:
+            value = eval(code, namespace)
+            if code.co_flags & _COROUTINE:
+                await value
+
+    _event_loop().run_until_complete(run())
 
 
 def display(value: object) -> None:
@@ -130,6 +138,18 @@ def emit(stream: int, text: str) -> None:
         os.write(1 if stream == VALUE else 2, f"{text}\n".encode("utf-8", "backslashreplace"))
         return
     _mpirepl.emit(stream, text.encode("utf-8", "backslashreplace"))
+
+
+def leave() -> None:
+    """Do at the end of a program with a client what Python does first: threads, atexit handlers."""
+    import atexit
+    import threading
+
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+    except BaseException as error:
+        show_error(error, "")
 
 
 def forget_session() -> None:

@@ -8,9 +8,12 @@ from types import TracebackType
 
 from mpirepl import _engine, _rank_shell
 
-# What plain Python does not do: magics, shell commands, questions, display of figures.
+# What plain Python does not do: magics, shell commands, questions, display of figures, prompts
+# that have been pasted too, cells and values before.
 _NEEDS = re.compile(
-    r"^\s*[%!]|=\s*[%!]|\?\s*$|get_ipython|\bdisplay\b|matplotlib|pyplot", re.MULTILINE
+    r"^\s*[%!]|=\s*[%!]|\?\s*$|get_ipython|\bdisplay\b|matplotlib|pyplot"
+    r"|^\s*(?:>>>|In \[\d+\]:)|\b(?:In|Out|_i+|_[io]h)\b",
+    re.MULTILINE,
 )
 _shell = None
 

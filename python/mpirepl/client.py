@@ -11,6 +11,7 @@ import _mpirepl_tasks as _tasks
 
 from mpirepl import (
     _engine,
+    _run,
     _start,
     _submodules,
     asyncresult,
@@ -68,6 +69,7 @@ class Client(TaskBook):
         self.profile = "default"
         self._closed = False
         let_threads_wait()
+        _tasks.at_end(_run.leave)
         _activate_magics(self)
 
     # Engines and views

@@ -3,6 +3,7 @@
 #include <marshal.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <tuple>
 #include <utility>
@@ -133,12 +134,12 @@ void Runner::run_cell(const Cell& cell) {
     py::object codes = checked(PyMarshal_ReadObjectFromString(
         cell.code.data(), static_cast<Py_ssize_t>(cell.code.size())));
     py::handle names = PyModule_GetDict(main_.ptr());
-    for (const py::handle& code : codes) {
-        if (awaits(code))
-            module_.attr("execute")(code, names);
-        else
-            checked(PyEval_EvalCode(code.ptr(), names.ptr(), names.ptr()));
+    if (std::any_of(codes.begin(), codes.end(), awaits)) {
+        module_.attr("execute")(codes, names);
+        return;
     }
+    for (const py::handle& code : codes)
+        checked(PyEval_EvalCode(code.ptr(), names.ptr(), names.ptr()));
 }
 
 void Runner::end(Outcome& outcome, const py::object& error, const std::string& name) {

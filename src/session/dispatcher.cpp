@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include "base/wall_clock.h"
@@ -12,6 +13,7 @@ std::uint64_t Dispatcher::submit(std::vector<Job>&& jobs, bool spread) {
     std::uint64_t first = 0;
     {
         const std::scoped_lock lock(mutex_);
+        if (closed_) throw std::runtime_error("the session ends: the engines have gone");
         first = next_id_;
         next_id_ += jobs.size();
         records_.reserve(records_.size() + jobs.size());

@@ -59,6 +59,12 @@ class Dispatcher {
     const Scheduler& scheduler() const { return scheduler_; }
     void set_cell(std::uint32_t sequence) { cell_ = sequence; }
 
+    /// The engines go; nothing can be submitted any more.
+    void close() {
+        const std::scoped_lock lock(mutex_);
+        closed_ = true;
+    }
+
     // For any thread:
     /// Jobs with ids that follow each other.
     /// @return the first id
@@ -103,6 +109,7 @@ class Dispatcher {
     std::condition_variable changed_;
     std::unordered_map<std::uint64_t, TaskRecord> records_;
     std::uint64_t next_id_ = 1;
+    bool closed_ = false;
     std::atomic<std::uint64_t> events_ = 0;
 };
 

@@ -182,8 +182,14 @@ void Display::work_now() {
 }
 
 void Display::finish_tasks() {
-    if (agent_.now([this] { return dispatcher_.idle(); })) return;
-    pybind11::gil_scoped_acquire gil;
+    const pybind11::gil_scoped_acquire gil;
+    await_all_tasks();
+    end_program_with_client();
+    await_all_tasks();
+    dispatcher_.close();
+}
+
+void Display::await_all_tasks() {
     while (true) {
         try {
             work_until([this] { return dispatcher_.idle(); }, Clock::time_point::max());

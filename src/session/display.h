@@ -53,7 +53,8 @@ class Display : public Relay {
     auto in_turn(Function&& function) {
         return agent_.now(std::forward<Function>(function));
     }
-    /// Waits until no task is left.
+    /// Waits until no task is left. What a program with a client does at its end it does here,
+    /// while the engines are there: its atexit handlers may have tasks, too.
     void finish_tasks();
     /// Waits until all that was printed has been written.
     /// @return errno of a write to standard output that failed, else 0
@@ -64,6 +65,7 @@ class Display : public Relay {
     bool on_turn(Clock::time_point now) override;
 
   private:
+    void await_all_tasks();
     void say_lines(const std::string& lines, bool to_stderr);
     void tell_all(const Message& message);
     void on_told(Message&& message) override;

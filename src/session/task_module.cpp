@@ -25,6 +25,8 @@ using Ids = std::vector<std::uint64_t>;
 constexpr auto first_look = 1ms;  // so long another thread waits for something to happen before it
 constexpr auto longest_look = 50ms;  // calls the main thread; twice as long each time
 
+py::handle at_end;  ///< what a program with a client does at its end
+
 Relay* relay = nullptr;
 Display* display = nullptr;
 
@@ -292,6 +294,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl_tasks, module) {
     // On rank 0:
     module.def("copy", copy_of);
     module.def("submit", submit);
+    module.def("at_end", [](py::object function) { at_end = function.release(); });
     module.def("submit_balanced", submit_balanced);
     module.def("wait", wait);
     module.def("wait_event", wait_event);
@@ -330,6 +333,10 @@ py::object raised_for_who_waits(bool interrupted) {
     engine.attr("signalled") = py::none();
     engine.attr("interrupted") = false;
     return raised;
+}
+
+void end_program_with_client() {
+    if (at_end) at_end();
 }
 
 void flush_python() {

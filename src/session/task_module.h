@@ -16,6 +16,10 @@ void connect_task_module(Relay* relay, Display* display);
 /// @param interrupted there was a Ctrl-C
 pybind11::object raised_for_who_waits(bool interrupted);
 
+/// Does at the end of a program with a client what Python does first; see leave() in
+/// python/mpirepl/_run.py. The caller holds the GIL.
+void end_program_with_client();
+
 /// Writes out what Python holds for standard output and error. Takes the GIL.
 void flush_python();
 
