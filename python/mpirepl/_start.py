@@ -26,16 +26,10 @@ def start(path0: str | None) -> None:
     # Line by line, so that what Python prints keeps its place among what C and children print.
     if sys.stdout is not None:
         sys.stdout.reconfigure(line_buffering=True)
-    os._exit = _exit
     os.execv, os.execve = _replacing(os.execv), _replacing(os.execve)
     os.register_at_fork(after_in_child=_run.forget_session)
     _imports.watch()
     _sources.wait_for_linecache()
-
-
-def _exit(status: int) -> None:  # what the rank has printed would be lost with it
-    _mpirepl.save_output()
-    _leave(status)
 
 
 def _replacing(call: Callable) -> Callable:
@@ -58,7 +52,3 @@ def _replacing(call: Callable) -> Callable:
                 os.close(pipe)
 
     return replacing
-
-
-_leave = os._exit
-_exit.__module__, _exit.__doc__ = _leave.__module__, _leave.__doc__

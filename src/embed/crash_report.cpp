@@ -7,6 +7,8 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <limits>
 
@@ -100,6 +102,12 @@ void on_termination(int signal) {
 /// and SIGKILL at once.
 void on_continuation(int /*signal*/) { warned = true; }
 
+/// Native code ends the process: what it has left in C's buffers counts as printed.
+void on_exit() {
+    if (::getpid() == report.process) std::fflush(nullptr);
+    save_output();
+}
+
 }  // namespace
 
 void install_crash_report(int rank, const std::string& host, int fd) {
@@ -119,6 +127,8 @@ void install_crash_report(int rank, const std::string& host, int fd) {
     action.sa_flags = SA_ONSTACK | SA_NODEFER;
     for (std::size_t i = 0; i < faults.size(); ++i)
         ::sigaction(faults[i].signal, &action, &report.before[i]);
+    std::atexit(on_exit);
+    std::at_quick_exit(save_output);
     struct sigaction continuation {};
     continuation.sa_handler = on_continuation;
     continuation.sa_flags = SA_RESTART;
@@ -160,3 +170,9 @@ void set_crash_report_cell(std::uint32_t cell, bool interactive) {
 }
 
 }  // namespace mpirepl
+
+/// In place of the C library's, for all that is loaded and for os._exit().
+extern "C" [[gnu::visibility("default")]] void _exit(int status) {
+    mpirepl::save_output();
+    std::_Exit(status);
+}

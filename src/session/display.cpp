@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <iterator>
 #include <utility>
 
+#include "embed/crash_report.h"
 #include "guard/guard.h"
 #include "session/signals.h"
 #include "session/task_module.h"
@@ -87,15 +89,16 @@ Display::Display(const World& world, Agent& agent, Capture& capture, FrontEnd& f
 /// The user has given the session up.
 void Display::kill() {
     front_end_.leave();
+    end_output_saving();
     PMPI_Abort(MPI_COMM_WORLD, killed_status);
-    ::_exit(killed_status);
+    std::_Exit(killed_status);
 }
 
 /// The window was closed, or the launcher is about to end: it will end all ranks itself.
 void Display::lose_terminal() {
     front_end_.leave();
     ::sleep(until_killed);
-    ::_exit(killed_status);
+    std::_Exit(killed_status);
 }
 
 void Display::dispatch(Cell cell) {

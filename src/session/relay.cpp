@@ -20,7 +20,8 @@ constexpr std::size_t widest_window = 1 << 20;
 // At a terminal the prompt comes after all that has been printed, also after Ctrl-C. It holds what
 // a quick cell may have printed before it streams.
 constexpr std::size_t window_at_terminal = 128 * 1024;
-constexpr auto save_limit = 500ms;               // launchers kill after a second
+constexpr auto others_time = 100ms;  // rank 0 ends, and what others print, who do the same, with it
+constexpr auto save_limit = 500ms;   // launchers kill after a second
 constexpr std::size_t piece_bytes = 256 * 1024;  // of much text
 
 /// What is printed shall be on the screen within 100 ms: an inner rank waits briefly, and rank 0
@@ -272,7 +273,8 @@ void Relay::show_what_is_held() {
 void Relay::save_output(unsigned number, Clock::time_point now) {
     if (!saving_since_) saving_since_ = now;
     show_what_is_held();
-    const bool saved = backlog() == 0 && !agent_.sending();
+    const bool prints_more = world_.rank() == 0 && now - *saving_since_ < others_time;
+    const bool saved = backlog() == 0 && !agent_.sending() && !prints_more;
     if (!saved && now - *saving_since_ <= save_limit) return;
     saving_since_.reset();
     output_is_saved(number);
@@ -304,8 +306,9 @@ void Relay::on_failure(const std::string& what) {
         fmt::format("mpirepl: rank {} on {} cannot go on, and ends the session: {}\n",
                     world_.rank(), world_.host(), what);
     [[maybe_unused]] ssize_t written = ::write(capture_.real_stderr(), line.data(), line.size());
+    end_output_saving();
     PMPI_Abort(MPI_COMM_WORLD, 1);
-    ::_exit(1);
+    std::_Exit(1);
 }
 
 Uplink::Uplink(const World& world, Agent& agent, Capture& capture)
