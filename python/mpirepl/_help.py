@@ -21,7 +21,7 @@ RANK_MAGICS = {
     "run": "%run [-inetG] FILE [ARGS] | -m MODULE [ARGS]: run a file in a fresh namespace",
     "time": "%time CODE: run one line and print its wall time over the ranks",
     "who": "%who [TYPES]: list the names that cells have defined",
-    "reset": "%reset [-f]: remove the names that cells have defined",
+    "reset": "%reset [-f] [in|out|array]: remove the names that cells have defined",
 }
 CELL_MAGICS = {
     "targets": "%%targets SPEC: run this cell on these ranks",

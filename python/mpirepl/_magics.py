@@ -46,7 +46,12 @@ def _shell(command: str) -> None:
 
 def _shell_lines(command: str) -> list[str]:
     done = subprocess.run(
-        expanded(command), shell=True, executable=_users_shell(), stdout=subprocess.PIPE, text=True
+        expanded(command),
+        shell=True,
+        executable=_users_shell(),
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
     )
     vars(__main__)["_exit_code"] = done.returncode
     lines = done.stdout.splitlines()
@@ -134,15 +139,26 @@ def _do_who(types_wanted: str) -> None:
         name for name, value in user_names().items() if not wanted or type(value).__name__ in wanted
     )
     _run.flush()
-    _run.emit(_run.REPORT, "\t".join(names) or "Interactive namespace is empty.")
+    none = (
+        "No variables match your requested type." if wanted else "Interactive namespace is empty."
+    )
+    _run.emit(_run.REPORT, "\t".join(names) or none)
 
 
 def _do_reset(argument: str) -> None:
     from mpirepl import _past
 
-    for name in user_names(underscored=True):
-        del vars(__main__)[name]
-    _past.forget()
+    parts = [word for word in argument.split() if word not in ("-f", "-s")]
+    if unknown := set(parts) - {"in", "out", "dhist", "array"}:
+        raise ValueError(f"%reset removes in, out, dhist, array or all, but no {min(unknown)!r}")
+    arrays = getattr(sys.modules.get("numpy"), "ndarray", ())
+    for name, value in user_names(underscored=True).items():
+        if not parts or ("array" in parts and isinstance(value, arrays)):
+            del vars(__main__)[name]
+    if not parts or "out" in parts:
+        _past.forget_values()
+    if "in" in parts:
+        _past.forget_inputs()
 
 
 def user_names(underscored: bool = False) -> dict[str, object]:
@@ -166,11 +182,16 @@ def _do_run(argument: str) -> None:
     if "G" not in options:
         words[1:] = [name for word in words[1:] for name in sorted(glob.glob(word)) or [word]]
     begin = time.perf_counter()
-    with _arguments(words), _exits("e" in options):
-        if "m" in options:
-            _run_module(words[0])
-        else:
-            _run_file(words[0], "i" in options, "n" not in options)
+    with _arguments(words):
+        try:
+            if "m" in options:
+                _run_module(words[0])
+            else:
+                _run_file(words[0], "i" in options, "n" not in options)
+        except SystemExit as exit:  # ends the file, not the session
+            if exit.code and "e" not in options:
+                left = RuntimeError(f"the file has left with SystemExit: {exit.code}")
+                raise left.with_traceback(exit.__traceback__) from None
     if "t" in options:
         _run.note_time(time.perf_counter() - begin)
 
@@ -185,7 +206,10 @@ def _into_session(names: dict[str, object]) -> None:
 
 def _run_module(name: str) -> None:
     import runpy
+    from importlib.util import find_spec
 
+    if find_spec(name) is None:
+        raise ModuleNotFoundError(f"%run: there is no module {name!r}", name=name)
     _into_session(runpy.run_module(name, run_name="__main__", alter_sys=True))
 
 
@@ -199,7 +223,8 @@ def _run_file(file: str, in_session: bool, as_main: bool) -> None:
     with open(path, "rb") as opened:
         code = compile(opened.read(), path, "exec", 0, True)
     if in_session:
-        exec(code, vars(__main__))
+        with _named_file(path):
+            exec(code, vars(__main__))
         return
     main = types.ModuleType("__main__" if as_main else os.path.splitext(os.path.basename(path))[0])
     main.__file__ = path
@@ -240,10 +265,15 @@ def _arguments(words: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _exits(in_any_case: bool) -> Iterator[None]:
-    """Let sys.exit() end the file only, not the session; an error unless its code will do."""
+def _named_file(path: str) -> Iterator[None]:
+    """Let a file that runs among the names of the session find its own."""
+    names = vars(__main__)
+    before = names.get("__file__")
+    names["__file__"] = path
     try:
         yield
-    except SystemExit as exit:
-        if exit.code and not in_any_case:
-            raise RuntimeError(f"the file has left with SystemExit: {exit.code}") from None
+    finally:
+        if before is None:
+            names.pop("__file__", None)
+        else:
+            names["__file__"] = before

@@ -6,6 +6,7 @@ Kept in ``__main__`` on all ranks of a session whose front end is IPython: cells
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import _mpirepl
 
@@ -67,11 +68,23 @@ def _forget_oldest() -> None:
     oldest = list(_values)[: max(_most // 5, 2)]
     if _mpirepl.rank == 0:
         print(f"mpirepl: Out is full (InteractiveShell.cache_size): its oldest {len(oldest)} go")
+    _forget(oldest, "_")
     for number in oldest:
         del _values[number]
-        vars(__main__).pop(f"_{number}", None)
 
 
-def forget() -> None:
+def forget_values() -> None:
     """Forget all values."""
+    _forget(_values, "_")
     _values.clear()
+
+
+def forget_inputs() -> None:
+    """Forget all cells."""
+    _forget(range(len(_inputs)), "_i")
+    _inputs[:] = [""] * len(_inputs)
+
+
+def _forget(numbers: Iterable[int], prefix: str) -> None:
+    for number in numbers:
+        vars(__main__).pop(f"{prefix}{number}", None)

@@ -242,6 +242,7 @@ def _exit_status(exit: SystemExit) -> int:
         return 0
     if isinstance(exit.code, int):
         emit(EXIT_STATUS, str(exit.code))
-        return exit.code & 0xFF
+        is_long = -(1 << 63) <= exit.code < 1 << 63
+        return exit.code & 0xFF if is_long else 0xFF
     emit(EXIT_MESSAGE, str(exit.code))
     return 1

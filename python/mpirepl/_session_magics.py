@@ -125,6 +125,8 @@ class SessionMagics:
         words = argument.split()
         force = "-f" in words
         words = [word for word in words if word != "-f"]
+        if unknown := [word for word in words if word.startswith("-")]:
+            raise MagicError(f"%save has no option {unknown[0]}, only -f, which overwrites")
         if not words:
             raise MagicError("%save needs the name of a file")
         name = os.path.basename(words[0])

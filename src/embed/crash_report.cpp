@@ -21,11 +21,19 @@ struct Fault {
     int signal;
     const char* name;
 };
-constexpr std::array<Fault, 5> faults{{{SIGSEGV, "SIGSEGV"},
-                                       {SIGBUS, "SIGBUS"},
-                                       {SIGFPE, "SIGFPE"},
-                                       {SIGILL, "SIGILL"},
-                                       {SIGABRT, "SIGABRT"}}};
+constexpr std::size_t real_faults = 5;  // faulthandler.enable() is for these
+constexpr std::array<Fault, 12> faults{{{SIGSEGV, "SIGSEGV"},
+                                        {SIGBUS, "SIGBUS"},
+                                        {SIGFPE, "SIGFPE"},
+                                        {SIGILL, "SIGILL"},
+                                        {SIGABRT, "SIGABRT"},
+                                        {SIGALRM, "SIGALRM"},
+                                        {SIGVTALRM, "SIGVTALRM"},
+                                        {SIGPROF, "SIGPROF"},
+                                        {SIGXCPU, "SIGXCPU"},
+                                        {SIGTRAP, "SIGTRAP"},
+                                        {SIGSYS, "SIGSYS"},
+                                        {SIGUSR2, "SIGUSR2"}}};
 
 // What the handler needs lies ready here: it may allocate nothing.
 struct Report {
@@ -116,11 +124,14 @@ void install_crash_report(int rank, const std::string& host, int fd) {
     std::string start = fmt::format("mpirepl: rank {} on {} died of ", rank, host);
     start.copy(report.start.data(), report.start.size() - 1);
     // faulthandler goes on to the handlers that were there; MPI's would print a C backtrace.
-    for (const Fault& fault : faults) std::signal(fault.signal, SIG_DFL);
+    for (std::size_t i = 0; i < real_faults; ++i) std::signal(faults[i].signal, SIG_DFL);
     py::gil_scoped_acquire gil;
     py::module_ faulthandler = py::module_::import("faulthandler");
     faulthandler.attr("disable")();
     faulthandler.attr("enable")(py::arg("file") = fd);
+    for (std::size_t i = real_faults; i < faults.size(); ++i)
+        faulthandler.attr("register")(faults[i].signal, py::arg("file") = fd,
+                                      py::arg("chain") = true);
     struct sigaction action {};
     action.sa_handler = on_fault;
     sigemptyset(&action.sa_mask);
