@@ -8,7 +8,7 @@ from mpirepl import _engine, serialize
 from mpirepl._async_result import AsyncResult
 from mpirepl._lazy_map import LazyMapIterator
 from mpirepl._map_result import AsyncMapResult
-from mpirepl._view import View, call_each, name_of, packed
+from mpirepl._view import View, call_each, name_of, naming_items, packed
 
 
 class LoadBalancedView(View):
@@ -46,8 +46,6 @@ class LoadBalancedView(View):
         for name in ("follow", "after"):
             if name in flags:
                 flags[name] = checked(flags[name])
-        if not isinstance(flags.get("retries", 0), int):
-            raise TypeError(f"retries is a number, not {flags['retries']!r}")
         timeout = flags.get("timeout")
         if "timeout" in flags:
             if timeout is not None and not isinstance(timeout, (int, float)):
@@ -95,6 +93,8 @@ class LoadBalancedView(View):
         track: bool | None = None,
         **flags: object,
     ) -> object:
+        if not callable(f) and not isinstance(f, serialize.Reference):
+            raise TypeError(f"f must be callable, not {type(f)}")
         function, argument, buffers = packed(f, args, kwargs or {})
         ids = self._submit(function, [argument], [buffers], **flags)
         result = AsyncResult(self.client, ids, name_of(f), single=True, owner=True)
@@ -113,7 +113,7 @@ class LoadBalancedView(View):
     ) -> object:
         """Map a function over sequences, `chunksize` items a task."""
         if not sequences:
-            raise TypeError("map() needs at least one sequence")
+            raise AssertionError("must have some sequences to map onto!")
         for name in flags:
             if name not in ("targets", "after", "follow", "retries", "timeout", "label"):
                 raise TypeError(f"map() got an unexpected keyword argument {name!r}")
@@ -122,16 +122,16 @@ class LoadBalancedView(View):
         name = name_of(f)
         code, beside = serialize.dumps(f, name)
         chunks = [items[i : i + chunksize] for i in range(0, len(items), chunksize)]
-        what = f"an item of the map of {name}"
-        if beside:
-            packed = [serialize.dumps((call_each, (f, chunk), {}), what) for chunk in chunks]
-            function = _engine.WHOLE
-        elif chunksize == 1:
-            packed = serialize.dumps_each(items, items, what)
-            function = _engine.ITEM + code
-        else:
-            packed = serialize.dumps_each(chunks, items, what)
-            function = _engine.CHUNK + code
+        with naming_items(items, f"the items of the map of {name}"):
+            if beside:
+                packed = [serialize.dumps((call_each, (f, chunk), {})) for chunk in chunks]
+                function = _engine.WHOLE
+            elif chunksize == 1:
+                packed = serialize.dumps_each(items, items)
+                function = _engine.ITEM + code
+            else:
+                packed = serialize.dumps_each(chunks, items)
+                function = _engine.CHUNK + code
         ids: Iterable[int] = range(0)
         if packed:
             ids = self._submit(

@@ -4,12 +4,13 @@ import builtins
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from types import ModuleType
 
 from mpirepl import _engine, _partition, serialize
 from mpirepl._async_result import AsyncResult
 from mpirepl._map_result import AsyncMapResult
-from mpirepl._view import View, call_each, name_of, packed
+from mpirepl._view import View, call_each, name_of, naming_items, packed
 
 
 class DirectView(View):
@@ -194,7 +195,8 @@ class DirectView(View):
         ranks = self._engines(targets)
         parts = _partition.by_name(dist).parts(seq, len(ranks))
         function = _engine.CALL + serialize.dumps(_engine.push_part)[0]
-        packed = [serialize.dumps(((key, part, flatten), {}), key) for part in parts]
+        with naming_items(seq, key):
+            packed = [serialize.dumps(((key, part, flatten), {}), key) for part in parts]
         ids = self.client._submit(
             ranks,
             function,
@@ -266,7 +268,8 @@ class DirectView(View):
             packed = [serialize.dumps((call_each, (f, chunk), {}), name) for chunk in chunks]
             function = _engine.WHOLE
         else:
-            packed = [serialize.dumps(chunk, f"an item of the map of {name}") for chunk in chunks]
+            with naming_items(chain.from_iterable(chunks), f"the items of the map of {name}"):
+                packed = [serialize.dumps(chunk) for chunk in chunks]
             function = _engine.CHUNK + code
         ids: Iterable[int] = range(0)
         if chunks:

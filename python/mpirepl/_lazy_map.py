@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import _mpirepl_tasks as _tasks
 
+from mpirepl.error import RemoteError
+
 
 class LazyMapIterator:
     """The results of a map over sequences that may be endless.
@@ -39,6 +41,7 @@ class LazyMapIterator:
         self._going: list = []
         self._ended = False
         self._cancelled = False
+        self._failure: Exception | None = None
         self._flags = {
             name: getattr(view, name) for name in ("follow", "after", "timeout", "retries")
         }
@@ -71,6 +74,9 @@ class LazyMapIterator:
             except StopIteration:
                 self._ended = True
                 return
+            except Exception as error:  # of the user's: when what came before has been given
+                self._ended, self._failure = True, error
+                return
             self._going.append(
                 self._view._really_apply(self._f, item, {}, block=False, **self._flags)
             )
@@ -80,9 +86,15 @@ class LazyMapIterator:
             return next(self._iterator)
         self._fill()
         if not self._going:
-            raise StopIteration
+            failure, self._failure = self._failure, None
+            raise failure or StopIteration
         result = self._going.pop(0) if self._ordered else self._first_to_end()
-        return result.get(return_exceptions=self._return_exceptions)
+        try:
+            return result.get(return_exceptions=self._return_exceptions)
+        except RemoteError:  # a generator would have ended
+            self._ended = True
+            self._going.clear()
+            raise
 
     def _first_to_end(self) -> object:
         _tasks.wait([result._ids[0] for result in self._going], -1.0, True)

@@ -115,7 +115,7 @@ def common_length(sequences: tuple, name: str) -> int:
 def shortest(sequences: tuple, name: str) -> int:
     """Return the length of the shortest sequence."""
     if not sequences:
-        raise TypeError(f"{name}() needs at least one sequence")
+        raise AssertionError("must have some sequences to map onto!")
     return min(map(len, sequences))
 
 

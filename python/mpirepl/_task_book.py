@@ -30,7 +30,7 @@ class Submission:
         self.method = method
         self.label = label
         self.code = code
-        self.follow = self.after = None
+        self.follow, self.after = [], []
 
 
 def add_run(runs: list[list[int]], first: int, count: int) -> None:

@@ -33,6 +33,19 @@ def _explain_arguments(args: tuple, kwargs: dict) -> None:
         serialize.dumps(value, f"argument {name}")
 
 
+@contextmanager
+def naming_items(items: Iterable, what: str) -> Iterator[None]:
+    """Have an error of pickling name the item that is to blame, of all that is cut into parts."""
+    try:
+        yield
+        return
+    except TypeError as error:
+        problem = error
+    for i, item in enumerate(items):
+        serialize.dumps(item, f"{what}[{i}]")
+    raise problem
+
+
 def name_of(function: object) -> str:
     """Return what a function is called in results."""
     return getattr(function, "__name__", None) or type(function).__name__
@@ -46,6 +59,9 @@ def call_on(view: "View", function: Callable, args: tuple, fname: str) -> AsyncR
 def call_each(f: Callable, items: list[tuple]) -> list:
     """Call a function with each of some arguments, on an engine."""
     return [f(*item) for item in items]
+
+
+_KINDS = {"block": (bool,), "track": (bool,), "retries": (int,), "timeout": (float, int)}
 
 
 class View:
@@ -73,6 +89,12 @@ class View:
         self._ranges: list[list[int]] = []  # of its tasks: the first, and how many
         self.set_flags(**flags)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        kinds = _KINDS.get(name)
+        if kinds is not None and value is not None and not isinstance(value, kinds):
+            raise TypeError(f"{name} of a view is {kinds[0].__name__}, not {value!r}")
+        super().__setattr__(name, value)
+
     def __len__(self) -> int:
         return len(self._ranks())
 
@@ -92,8 +114,6 @@ class View:
         for name, value in flags.items():
             if name not in self._flag_names:
                 raise KeyError(f"Invalid name: {name!r}")
-            if name in ("block", "track") and not isinstance(value, (bool, type(None))):
-                raise TypeError(f"{name} is True or False, not {value!r}")
             setattr(self, name, value)
         return self
 
@@ -162,13 +182,11 @@ class View:
 
     def map_async(self, f: Callable, *sequences: Iterable, **options: object) -> AsyncMapResult:
         """Map a function over sequences, and return at once."""
-        options["block"] = False
-        return self.map(f, *sequences, **options)
+        return self.map(f, *sequences, block=False, **options)
 
     def map_sync(self, f: Callable, *sequences: Iterable, **options: object) -> list:
         """Map a function over sequences, and return the list of results."""
-        options["block"] = True
-        return self.map(f, *sequences, **options)
+        return self.map(f, *sequences, block=True, **options)
 
     def imap(self, f: Callable, *sequences: Iterable, **options: object) -> Iterator:
         """Map a function over sequences, and iterate over the results as they come."""

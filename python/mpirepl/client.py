@@ -65,6 +65,7 @@ class Client(TaskBook):
             warnings.warn(f"Client() needs no {names}: the engines are there", stacklevel=2)
         spec = re.sub(r"(\d)-\s*(?=,|$)", r"\1:", ranks)  # "1-": to the end
         self._ids = list(_mpirepl.ranks(spec))
+        self.cluster: object = None  # what has made it, if a Cluster has
         self.debug = False
         self.profile = "default"
         self._closed = False
@@ -292,17 +293,18 @@ class Client(TaskBook):
 
     # Engines as processes
 
-    def clear(self, targets: object = None, block: bool | None = None) -> AsyncResult:
+    def clear(self, targets: object = None, block: bool | None = None) -> AsyncResult | None:
         """Remove the names that cells and tasks have defined."""
         view = self.direct_view("all" if targets is None else targets)
         result = call_on(view, _engine.clear, (), "clear")
-        if self.block if block is None else block:
-            result.get()
-        return result
+        if not (self.block if block is None else block):
+            return result
+        result.get()
+        return None
 
     def send_signal(
         self, sig: object, targets: object = None, block: bool | None = None
-    ) -> AsyncResult:
+    ) -> AsyncResult | None:
         """Send a signal to engines; SIGINT ends what they run with KeyboardInterrupt."""
         number = getattr(signals, sig) if isinstance(sig, str) else int(sig)
         number = int(number)
@@ -314,7 +316,7 @@ class Client(TaskBook):
         done = AsyncResult(self, [], "send_signal")
         done._outcomes = [None] * len(chosen)
         done._ids = []
-        return done
+        return None if (self.block if block is None else block) else done
 
     def shutdown(
         self, targets: object = "all", hub: bool = False, block: bool | None = None, **_: object

@@ -31,7 +31,7 @@ class Cluster:
     """
 
     def __init__(self, n: int | None = None, **options: object):
-        self.n = n
+        self.n = None if n is None else int(n)
         self.options = options
         self.profile = options.get("profile", "")
         self.cluster_id = options.get("cluster_id", "")
@@ -57,9 +57,10 @@ class Cluster:
     def connect_client_sync(self, **_: object) -> Client:
         """Return a client of the ranks."""
         self._check()
-        if self.n is None or self.n == _mpirepl.size:
-            return Client()
-        return Client(ranks=f"0-{self.n - 1}")
+        whole = self.n is None or self.n == _mpirepl.size
+        client = Client() if whole else Client(ranks=f"0-{self.n - 1}")
+        client.cluster = self
+        return client
 
     def start_cluster_sync(self, n: int | None = None, **_: object) -> "Cluster":
         """Do nothing: the ranks are there."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 
 from mpirepl._lazy_map import LazyMapIterator
+from mpirepl.error import CompositeError, RemoteError, TimeoutError
 
 
 class ViewExecutor(Executor):
@@ -46,11 +47,14 @@ class ViewExecutor(Executor):
     @staticmethod
     def _iterated(result: object, deadline: float | None) -> Iterator:
         if deadline is None:
-            yield from result
+            try:
+                yield from result
+            except CompositeError as problem:
+                if len(problem.elist) == 1 and not result._lengths:
+                    raise RemoteError(*problem.elist[0]) from None
+                raise
             return
         import _mpirepl_tasks as tasks
-
-        from mpirepl.error import TimeoutError
 
         lengths = result._lengths
         for i, number in enumerate(result._ids):

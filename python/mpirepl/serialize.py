@@ -133,18 +133,18 @@ def dumps(value: object, what: str = "the value") -> tuple[bytes, list]:
     return pickled, buffers
 
 
-def dumps_each(values: list, items: list[tuple], what: str) -> list[tuple[bytes, list]]:
+def dumps_each(values: list, items: list[tuple]) -> list[tuple[bytes, list]]:
     """Pickle each of some values, which consist of the members of `items`."""
     if _PLAIN.issuperset(map(type, chain.from_iterable(items))):
         return [_dumps_plain(value) for value in values]
-    return [dumps(value, what) for value in values]
+    return [dumps(value) for value in values]
 
 
 def dumps_arguments(args: tuple, kwargs: dict) -> tuple[bytes, list]:
     """Pickle the arguments of a call, as a pair."""
     if not args and not kwargs:
         return _NO_ARGUMENTS
-    return dumps_each([(args, kwargs)], [args, kwargs.values()], "")[0]
+    return dumps_each([(args, kwargs)], [args, kwargs.values()])[0]
 
 
 def _dumps_plain(value: object) -> tuple[bytes, list]:

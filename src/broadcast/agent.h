@@ -81,6 +81,7 @@ class Agent {
     void watch(int fd) { bell_.watch(fd); }
     /// The thread that has made the agent.
     pthread_t main_thread() const { return main_thread_; }
+    bool is_main_thread() const { return ::pthread_equal(::pthread_self(), main_thread_) != 0; }
     void send(int destination, const Message& message);
     void send(int destination, std::shared_ptr<const std::string> bytes);
     std::shared_ptr<const std::string> encoded(const Message& message) const;

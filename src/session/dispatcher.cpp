@@ -24,7 +24,7 @@ std::uint64_t Dispatcher::submit(std::vector<Job>&& jobs, bool spread) {
         }
     }
     // At once where possible: the agent's thread may be asleep.
-    if (::pthread_equal(::pthread_self(), agent_.main_thread()) != 0) {
+    if (agent_.is_main_thread()) {
         agent_.now([&] { add(std::move(jobs), spread); });
     } else {
         auto shared = std::make_shared<std::vector<Job>>(std::move(jobs));

@@ -45,9 +45,7 @@ class Display : public Relay {
     void call_main_thread();
     /// Runs tasks in the midst of what the main thread does. The caller holds the GIL.
     void work_now();
-    bool is_main_thread() const {
-        return ::pthread_equal(::pthread_self(), agent_.main_thread()) != 0;
-    }
+    bool is_main_thread() const { return agent_.is_main_thread(); }
     /// Calls a function as part of a turn.
     template <typename Function>
     auto in_turn(Function&& function) {

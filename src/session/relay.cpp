@@ -82,10 +82,15 @@ void Relay::write(Stream stream, std::string text) {
 }
 
 void Relay::post_block(Stream stream, std::string text) {
-    agent_.post([this, stream, text = std::move(text)]() mutable {
+    auto add = [this, stream, text = std::move(text)]() mutable {
         capture_.drain();
         add_own(stream, std::move(text));
-    });
+    };
+    // At once where that is possible: what the rank prints next comes after it.
+    if (agent_.is_main_thread())
+        agent_.now(add);
+    else
+        agent_.post(std::move(add));
 }
 
 void Relay::add_own(Stream stream, std::string text) {

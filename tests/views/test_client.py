@@ -467,6 +467,18 @@ class TestResults(ViewsTest):
         self.assertEqual(status["completed"], names)
         self.assertEqual([status[name] for name in names], [1, 2])
 
+    def test_cluster_of_a_client(self):
+        if ORACLE:
+            self.skipTest("it has started one already")
+        rc = ipp.Cluster(n=str(len(self.ids))).start_and_connect_sync()
+        self.assertEqual(rc.ids, list(range(len(self.ids))))
+        rc.cluster.stop_cluster_sync()
+        self.assertIsNone(ipp.Client().cluster)
+
+    def test_nothing_comes_of_blocking_requests_to_engines(self):
+        self.assertIsNone(self.rc.send_signal(0, block=True))
+        self.assertIsNone(self.rc.clear(block=True))
+
     def test_queue_status(self):
         status = self.rc.queue_status()
         self.assertEqual(status.pop("unassigned"), 0)

@@ -9,6 +9,25 @@ from support import ViewsTest, decided, ipp, needs
 class TestExecute(ViewsTest):
     """Running code."""
 
+    def test_indented_code(self):
+        self.one.execute(
+            """
+            import os
+            def helper(x):
+                return x + 1
+            """,
+            block=True,
+        )
+        self.assertEqual(self.one["helper(4)"], 5)
+
+    def test_pasted_prompts(self):
+        self.one.execute(">>> pasted = 6\n>>> pasted += 1", block=True)
+        self.assertEqual(self.one["pasted"], 7)
+
+    def test_a_coding_cookie_means_nothing(self):
+        self.one.execute("# -*- coding: latin-1 -*-\ntext = 'é'", block=True)
+        self.assertEqual(self.one["text"], "é")
+
     def test_execute_leaves_names(self):
         self.all.execute("c = 30; d = [0, 1, 2]", block=True)
         self.assertEqual(self.all["c"], [30] * len(self.ids))

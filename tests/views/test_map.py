@@ -1,8 +1,10 @@
 """Maps of direct views, and the decorators remote and parallel."""
 
+import threading
+
 import numpy as np
 from numpy.testing import assert_array_equal
-from support import ViewsTest, ipp, nap
+from support import ViewsTest, decided, ipp, nap
 
 
 def square(x):
@@ -219,6 +221,59 @@ class TestArguments(ViewsTest):
             result = view.map_async(abs, range(3), label="mine")
             self.assertEqual(set(result.label), {"mine"})
         self.assertEqual(self.one.execute("1", label="mine", block=True).label, "mine")
+
+    def test_block_is_in_the_name(self):
+        for view in self.all, self.rc.load_balanced_view():
+            for method in view.map_sync, view.map_async:
+                with self.assertRaises(TypeError):
+                    method(square, [1], block=True)
+
+    def test_no_sequences(self):
+        for view in self.all, self.rc.load_balanced_view():
+            with self.assertRaises(AssertionError):
+                view.map_sync(square)
+
+    def test_no_function(self):
+        with self.assertRaises(TypeError):
+            self.rc.load_balanced_view().apply_async("square")
+
+    def test_flags_of_another_kind(self):
+        view = self.rc.load_balanced_view()
+        for name in "block", "retries", "timeout":
+            with self.assertRaises(Exception):  # noqa: B017
+                setattr(view, name, "x")
+
+    @decided("ipyparallel names no path")
+    def test_what_cannot_be_sent_is_named(self):
+        items = [1, threading.Lock(), 3]
+        with self.assertRaisesRegex(TypeError, r"^x\[1\] cannot be sent"):
+            self.all.scatter("x", items)
+        for view in self.all, self.rc.load_balanced_view():
+            with self.assertRaisesRegex(TypeError, r"the items of the map of square\[1\]\[0\] "):
+                view.map_async(square, items)
+
+    def test_imap_ends_with_its_first_error(self):
+        results = self.rc.load_balanced_view().imap(lambda x: 1 / x, [1, 0, 2])
+        self.assertEqual(next(results), 1)
+        with self.assertRaises(ipp.RemoteError):
+            next(results)
+        self.assertEqual(list(results), [])
+
+    @decided("ipyparallel fails at this itself")
+    def test_imap_over_a_generator_that_fails(self):
+        def numbers():
+            yield -1
+            raise ValueError("mine")
+
+        results = self.rc.load_balanced_view().imap(abs, numbers())
+        self.assertEqual(next(results), 1)
+        with self.assertRaisesRegex(ValueError, "mine"):
+            next(results)
+
+    def test_executor_raises_what_a_task_raises(self):
+        with self.assertRaises(ipp.RemoteError) as caught:
+            list(self.rc.executor().map(lambda x: 1 / x, [1, 0]))
+        self.assertEqual(caught.exception.ename, "ZeroDivisionError")
 
     def test_unknown_keyword(self):
         with self.assertRaisesRegex(TypeError, "chunk_size"):

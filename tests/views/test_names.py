@@ -21,6 +21,10 @@ PLACES = {
 class TestNames(ViewsTest):
     """What can be imported, and from where."""
 
+    def test_datapub_of_the_engine(self):
+        found = importlib.import_module(f"{ipp.__name__}.engine.datapub")
+        self.assertTrue(callable(found.publish_data))
+
     def test_from_import(self):
         for place, names in PLACES.items():
             for name in names.split():
