@@ -9,6 +9,7 @@ from types import TracebackType
 from mpirepl import _run
 
 _RAISE = bytes([opcode.opmap["RAISE_VARARGS"]])
+_BROKEN = "broken off by mpirepl's guard"  # MPI's text for it, see guard.cpp
 _RUNNERS = ("<frozen runpy>",)
 _MAGICS = ("IPython.core.error", "mpirepl._px")  # whose UsageError says all in its line
 
@@ -106,8 +107,8 @@ def text(error: BaseException) -> str:
     limit = getattr(sys, "tracebacklimit", None)  # of the last frames, which Python itself shows
     limit = -max(limit, 0) if isinstance(limit, int) else None
     shown = traceback.TracebackException.from_exception(error, limit=limit, compact=True)
-    if _says_all(error):
-        shown.__cause__ = None
+    if shown.__cause__ is not None and _says_all(error):
+        _tell_what_was_before(shown)
     _drop_host_frames(shown)
     return "".join(shown.format()).rstrip("\n")
 
@@ -123,6 +124,15 @@ def _says_all(error: BaseException) -> bool:
     while tb is not None and tb.tb_next is not None:
         tb = tb.tb_next
     return tb is None or tb.tb_frame.f_code.co_code[tb.tb_lasti : tb.tb_lasti + 1] != _RAISE
+
+
+def _tell_what_was_before(shown: traceback.TracebackException) -> None:
+    """Show what the user's code had raised before a call failed, in place of that failure."""
+    before = shown.__cause__
+    shown.__cause__ = None
+    while before is not None and _BROKEN in "".join(before.format_exception_only()):
+        before = before.__cause__ or (None if before.__suppress_context__ else before.__context__)
+    shown.__context__, shown.__suppress_context__ = before, before is None
 
 
 def _from_cell(tb: TracebackType | None, name: str) -> TracebackType | None:
