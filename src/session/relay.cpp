@@ -160,9 +160,15 @@ void Relay::leave() {
     }
 }
 
-void Relay::end_finalization() {
+void Relay::end_finalization(Outcome& outcome) {
+    using Why = BrokenCell::Why;
     if (guard::breaking()) guard::take_part();
-    sentry_.end_cell();
+    const std::optional<BrokenCell> broken = sentry_.end_cell();
+    if (!broken || (broken->why != Why::deadlock && broken->why != Why::mismatch)) return;
+    outcome.failed = 1;
+    outcome.status = std::max(outcome.status, 1);
+    const char* name = broken->why == Why::deadlock ? "DeadlockError" : "MismatchError";
+    write(Stream::error, fmt::format("mpirepl.{}: {}\n", name, broken->text));
 }
 
 std::optional<BrokenCell> Relay::end_code() {

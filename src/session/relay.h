@@ -55,8 +55,8 @@ class Relay : public AgentListener {
     /// The code of the current cell has ended here: takes part in a break that is under way. The
     /// caller holds the GIL.
     std::optional<BrokenCell> end_code();
-    /// The same when Python has ended.
-    void end_finalization();
+    /// The same when Python has ended: an atexit handler may have failed so, which then counts.
+    void end_finalization(Outcome& outcome);
     /// This rank has run its part of the current cell, which has raised that, if anything.
     void finish(Outcome outcome, const std::string& raised);
     /// Waits until the answers to the finalizing cell have gone on.

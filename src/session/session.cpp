@@ -177,7 +177,7 @@ void run_own_part(const Cell& cell, Relay& relay, Interpreter& interpreter) {
     guard::begin_cell(cell.sequence, cell.guarded, cell.profiled);
     if (cell.kind == Cell::Kind::finalize) {
         Outcome outcome = interpreter.finalize();
-        relay.end_finalization();
+        relay.end_finalization(outcome);
         relay.finish(std::move(outcome), "");
         return;
     }
