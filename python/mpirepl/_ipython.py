@@ -21,7 +21,7 @@ from IPython.core.magic import no_var_expand
 from IPython.terminal import interactiveshell
 from IPython.terminal.ipapp import TerminalIPythonApp
 from IPython.terminal.prompts import Prompts
-from prompt_toolkit.application import create_app_session, run_in_terminal
+from prompt_toolkit.application import Application, create_app_session, run_in_terminal
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output import ColorDepth
@@ -273,13 +273,20 @@ class FrontEnd:
         """Have the editor make room whenever there is output."""
 
         def begin() -> None:
-            asyncio.get_running_loop().add_reader(self._room, self._make_room)
+            asyncio.get_running_loop().add_reader(self._room, self._obey, editor.app)
 
         editor.app.pre_run_callables.append(begin)
 
-    def _make_room(self) -> None:
-        os.read(self._room, 4096)
-        run_in_terminal(_mpirepl.make_room)
+    def _obey(self, app: Application) -> None:
+        """Make room for output, or draw the line anew where the cursor is now."""
+        wanted = os.read(self._room, 4096)
+        if b"r" in wanted:
+            app.output.write_raw("\r")
+            app.output.erase_down()
+            app.renderer.reset()
+            app.invalidate()
+        if b"m" in wanted:
+            run_in_terminal(_mpirepl.make_room)
 
     def ask(self, prompt: str, hidden: bool) -> str:
         """Ask for a line of input of a cell; raise EOFError or KeyboardInterrupt."""

@@ -157,7 +157,11 @@ void TerminalConsole::decide_about_killing(char key) {
 }
 
 void TerminalConsole::redraw() {
-    if (screen_.editing()) keyboard_.keys().insert(0, editor_.redraw);
+    if (!screen_.editing()) return;
+    if (editor_.reader == Keyboard::Reader::editor)
+        tell_editor('r');
+    else
+        keyboard_.keys().insert(0, editor_.redraw);
 }
 
 void TerminalConsole::cancel_question() {
@@ -238,10 +242,14 @@ void TerminalConsole::tick(Clock::time_point now) {
     follow_size();
 }
 
-/// One editor hears of it through a pipe, readline is told with a key.
+/// One editor hears through a pipe what it shall do, readline is told with a key.
+void TerminalConsole::tell_editor(char what) {
+    [[maybe_unused]] ssize_t written = ::write(room_writer_.get(), &what, 1);
+}
+
 void TerminalConsole::make_room() {
     if (editor_.reader == Keyboard::Reader::editor) {
-        [[maybe_unused]] ssize_t written = ::write(room_writer_.get(), "", 1);
+        tell_editor('m');
     } else if (!waits_for_lines(pty_->native_handle())) {
         keyboard_.keys().insert(0, editor_.make_room);
     }

@@ -38,7 +38,7 @@ class TerminalConsole {
     /// Who reads keys from the pseudo terminal, and what makes it give up.
     struct Editor {
         Keyboard::Reader reader = Keyboard::Reader::editor;
-        std::string redraw;     ///< the keys that have it draw its line anew
+        std::string redraw;     ///< the keys that have it draw its line anew, and
         std::string make_room;  ///< those that have it make room, unless room_fd() tells it
         bool asks = false;      ///< it asks for input of a cell: Ctrl-C is for the cell
         std::string cancel;     ///< the keys that make it give up
@@ -56,7 +56,8 @@ class TerminalConsole {
     // For any thread:
     /// The path of the pseudo terminal.
     const std::string& editor_path() const { return editor_path_; }
-    /// A pipe that can be read from when the editor shall make room for output.
+    /// A pipe that tells the editor to make room for output ('m'), or to draw its line anew where the
+    /// cursor is ('r').
     int room_fd() const { return room_reader_.get(); }
     /// Waits until all that has been written to the pseudo terminal has come to the screen.
     void wait_for_output_of_editor();
@@ -91,6 +92,7 @@ class TerminalConsole {
     void look_whether_resumed(Clock::time_point now);
     void cancel();
     void redraw();
+    void tell_editor(char what);
     void make_room();
     Keyboard::Reader reader() const;
 

@@ -27,7 +27,6 @@ namespace py = pybind11;
 constexpr const char* redraw_readline = "\033[99~";
 constexpr const char* readline_makes_room = "\033[98~";
 constexpr const char* give_up_readline = "\x05\x15\r";  // to the end, remove all, Enter
-constexpr const char* redraw_prompt = "\x0c";
 constexpr const char* give_up_prompt = "\x03";
 
 Fd open_terminal(const std::string& path) {
@@ -113,7 +112,6 @@ TerminalConsole::Editor InteractiveFrontEnd::editor(EditorKind kind, bool asks) 
     switch (kind) {
         case EditorKind::prompt:
             return {.reader = Reader::editor,
-                    .redraw = redraw_prompt,
                     .asks = asks,
                     .cancel = give_up_prompt};
         case EditorKind::readline:

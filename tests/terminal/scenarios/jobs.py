@@ -45,6 +45,7 @@ def suspended_at_the_prompt(t: Terminal, scene: Scene):
     t.asks("shell> ")
     t.type(f"fg{ENTER}")
     t.prompt("ke")
+    expect("the shell is back" in t.visible(), "the shell's lines are gone from the screen")
     t.type(f"pt{ENTER}")
     t.number += 1
     t.prompt()
