@@ -109,13 +109,24 @@ def execute(codes: list[CodeType], namespace: dict) -> None:
             exec(code, namespace)
         return
 
+    import asyncio  # not by every start
+    import contextlib
+
     async def run() -> None:
         for code in codes:
             value = eval(code, namespace)
             if code.co_flags & _COROUTINE:
                 await value
 
-    _event_loop().run_until_complete(run())
+    loop = _event_loop()
+    task = loop.create_task(run())
+    try:
+        loop.run_until_complete(task)
+    except KeyboardInterrupt:  # or the rest would run in the next cell that awaits
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+        raise
 
 
 def display(value: object) -> None:
