@@ -5,6 +5,7 @@ import signal as signals
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 
 import _mpirepl
 import _mpirepl_tasks as _tasks
@@ -201,7 +202,8 @@ class Client(TaskBook):
             if hasattr(job, "add_done_callback"):
                 futures.append(job)
             else:
-                ids += self._ids_of(job)
+                with suppress(KeyError):  # what nobody has submitted is not outstanding
+                    ids += self._ids_of(job)
         if ids:
             futures.append(AsyncResult(self, ids, "wait"))
         return not wait(futures, timeout)[1]

@@ -491,6 +491,9 @@ class TestResults(ViewsTest):
             sorted(self.rc.queue_status(targets=self.ids[-1])), ["completed", "queue", "tasks"]
         )
 
+    def test_waiting_for_what_nobody_has_submitted(self):
+        self.assertTrue(self.rc.wait("nosuch"))
+
     def test_queue_status_with_names(self):
         done = self.one.apply_async(lambda: 1)
         self.rc.wait([done.msg_ids[0]], timeout=10)
