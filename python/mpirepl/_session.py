@@ -29,7 +29,7 @@ _PX_SETTINGS = ("pxresult", "pxconfig")  # what they say is about rank 0's views
 class Plan:
     """A cell on its way to the ranks."""
 
-    __slots__ = ("targets", "source", "timed", "profile", "is_px", "px", "suffix")
+    __slots__ = ("targets", "source", "timed", "profile", "is_px", "px", "suffix", "column")
 
     def __init__(self, targets: str, source: bytes):
         self.targets = targets
@@ -39,6 +39,7 @@ class Plan:
         self.is_px = False  # it began with %px or %%px
         self.px: str | None = None  # options of %%px that are for views
         self.suffix = ""  # of the view that is activated under it
+        self.column = 0  # where its code began in the line of a magic
 
     def is_empty(self) -> bool:
         """Tell whether nothing is left to run."""
@@ -163,7 +164,10 @@ class Session(SessionMagics):
             if self.front is not None:
                 self.front.took(self.number, entry.text)
         try:
-            codes = _compile.cell(plan.source, name, self.flags, *self._shows(plan.source, first))
+            shows, change = self._shows(plan.source, first)
+            if plan.column:
+                change = _compile.moved(plan.column, change)
+            codes = _compile.cell(plan.source, name, self.flags, shows, change)
         except _compile.ERRORS as error:
             entry.failed = True
             _compile.show_error(error, text, name, plan.targets)
@@ -178,7 +182,7 @@ class Session(SessionMagics):
         """Return which statements show their values, and what changes the tree before."""
         if self.front is not None:
             return self.front.interactivity, self.front.change
-        return ("none" if first and _compile.is_docstring(source) else "last_expr",)
+        return "none" if first and _compile.is_docstring(source) else "last_expr", None
 
     def _name_of_hidden(self, text: bytes) -> str:
         """Return a name of its own for a cell of the start; tracebacks leave out what is ours."""
@@ -219,6 +223,7 @@ class Session(SessionMagics):
                 rest.strip() for rest in lines[i + 1 :]
             ):
                 lines[i] = self._one_line(plan, word[1:], argument).encode()
+                plan.column = max(line.find(lines[i]), 0)
                 break
             else:
                 break
