@@ -1,7 +1,6 @@
 """Compile cells and programs, on rank 0, which sends their code to the others."""
 
 import marshal
-from collections.abc import Callable
 from types import CodeType
 
 import _mpirepl
@@ -42,7 +41,7 @@ def cell(
     return _statements.compiled(source, name, flags, shows, change)
 
 
-def moved(columns: int, change: Callable | None) -> Callable:
+def moved(columns: int, change: object) -> object:
     """Return what moves a line of code to its column there, which tracebacks mark."""
     import ast
 

@@ -1,9 +1,7 @@
 """What every rank does once, before it runs anything."""
 
-import functools
 import os
 import sys
-from collections.abc import Callable
 
 import _mpirepl
 
@@ -32,11 +30,10 @@ def start(path0: str | None) -> None:
     _sources.wait_for_linecache()
 
 
-def _replacing(call: Callable) -> Callable:
+def _replacing(call: object) -> object:
     """Let the program that takes the rank's place print to where the rank would have."""
     process = os.getpid()
 
-    @functools.wraps(call)
     def replacing(*arguments: object, **keywords: object) -> None:
         if os.getpid() != process:
             return call(*arguments, **keywords)
@@ -51,4 +48,5 @@ def _replacing(call: Callable) -> Callable:
                 os.dup2(pipe, number)
                 os.close(pipe)
 
+    replacing.__name__, replacing.__doc__ = call.__name__, call.__doc__
     return replacing
