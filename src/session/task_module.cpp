@@ -249,6 +249,7 @@ std::pair<Loads, std::uint64_t> status() {
 std::vector<std::tuple<std::uint64_t, int, bool>> outstanding() {
     const auto tasks = display->in_turn([] { return dispatcher().scheduler().outstanding(); });
     std::vector<std::tuple<std::uint64_t, int, bool>> found;
+    found.reserve(tasks.size());
     for (const auto& [id, engine, balanced] : tasks) found.emplace_back(id, engine, balanced);
     return found;
 }
