@@ -99,9 +99,8 @@ class TaskBook:
     def _peek(number: int) -> tuple | None:
         return _tasks.peek(number)
 
-    @staticmethod
-    def _engine_of(number: int) -> int | None:
-        about = _tasks.peek(number)
+    def _engine_of(self, number: int) -> int | None:
+        about = self._peek(number)
         return about and about[2]
 
     def _engine_info(self, engine: int, method: str) -> dict:

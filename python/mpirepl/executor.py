@@ -44,16 +44,17 @@ class ViewExecutor(Executor):
         self._note([result])
         return LazyMapIterator.over(result, self._iterated(result, deadline))
 
+    @classmethod
+    def _iterated(cls, result: object, deadline: float | None) -> Iterator:
+        try:
+            yield from result if deadline is None else cls._in_time(result, deadline)
+        except CompositeError as problem:
+            if len(problem.elist) == 1 and not result._lengths:
+                raise RemoteError(*problem.elist[0]) from None
+            raise
+
     @staticmethod
-    def _iterated(result: object, deadline: float | None) -> Iterator:
-        if deadline is None:
-            try:
-                yield from result
-            except CompositeError as problem:
-                if len(problem.elist) == 1 and not result._lengths:
-                    raise RemoteError(*problem.elist[0]) from None
-                raise
-            return
+    def _in_time(result: object, deadline: float) -> Iterator:
         import _mpirepl_tasks as tasks
 
         lengths = result._lengths

@@ -284,7 +284,8 @@ void Relay::show_what_is_held() {
 void Relay::save_output(unsigned number, Clock::time_point now) {
     if (!saving_since_) saving_since_ = now;
     show_what_is_held();
-    const bool prints_more = world_.rank() == 0 && now - *saving_since_ < others_time;
+    const bool prints_for_others = world_.rank() == 0 && world_.size() > 1;
+    const bool prints_more = prints_for_others && now - *saving_since_ < others_time;
     const bool saved = backlog() == 0 && !agent_.sending() && !prints_more;
     if (!saved && now - *saving_since_ <= save_limit) return;
     saving_since_.reset();

@@ -271,9 +271,10 @@ class TestArguments(ViewsTest):
             next(results)
 
     def test_executor_raises_what_a_task_raises(self):
-        with self.assertRaises(ipp.RemoteError) as caught:
-            list(self.rc.executor().map(lambda x: 1 / x, [1, 0]))
-        self.assertEqual(caught.exception.ename, "ZeroDivisionError")
+        for options in {}, {"timeout": 30}:
+            with self.assertRaises(ipp.RemoteError) as caught:
+                list(self.rc.executor().map(lambda x: 1 / x, [1, 0], **options))
+            self.assertEqual(caught.exception.ename, "ZeroDivisionError")
 
     def test_unknown_keyword(self):
         with self.assertRaisesRegex(TypeError, "chunk_size"):
