@@ -56,8 +56,8 @@ class TerminalConsole {
     // For any thread:
     /// The path of the pseudo terminal.
     const std::string& editor_path() const { return editor_path_; }
-    /// A pipe that tells the editor to make room for output ('m'), or to draw its line anew where the
-    /// cursor is ('r').
+    /// A pipe that tells the editor to make room for output ('m'), or to draw its line anew where
+    /// the cursor is ('r').
     int room_fd() const { return room_reader_.get(); }
     /// Waits until all that has been written to the pseudo terminal has come to the screen.
     void wait_for_output_of_editor();

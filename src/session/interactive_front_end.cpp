@@ -111,9 +111,7 @@ TerminalConsole::Editor InteractiveFrontEnd::editor(EditorKind kind, bool asks) 
     using Reader = Keyboard::Reader;
     switch (kind) {
         case EditorKind::prompt:
-            return {.reader = Reader::editor,
-                    .asks = asks,
-                    .cancel = give_up_prompt};
+            return {.reader = Reader::editor, .asks = asks, .cancel = give_up_prompt};
         case EditorKind::readline:
             return {.reader = Reader::cooked_editor,
                     .redraw = redraw_readline,
