@@ -19,6 +19,24 @@ TAKERS = {
     "MPI_Win *": "created_window",
     "MPI_File *": "created_file",
 }
+# The parameters that tell what a rank sends and receives: the first of each that there is.
+AMOUNTS = {
+    "sends": [
+        ("sendcounts", "sendcount", "count", "recvcounts"),
+        ("sendtypes", "sendtype", "datatype"),
+    ],
+    "receives": [
+        ("recvcounts", "recvcount", "count"),
+        ("recvtypes", "recvtype", "datatype"),
+    ],
+}
+# Where each way of an Exchange (src/guard/exchange.h) may have MPI_IN_PLACE.
+IN_PLACE = {
+    "gather": "sendbuf",
+    "scatter": "recvbuf",
+    "allgather": "sendbuf",
+    "alltoall": "sendbuf",
+}
 WITHOUT_WRAPPER = ("local", "out")
 CLASSES = (*WITHOUT_WRAPPER, "written", "collective", "creates", "nonblocking", "exchanges")
 HEAD = """\
@@ -28,6 +46,7 @@ HEAD = """\
 #include <utility>
 
 #include "guard/call.h"
+#include "guard/exchange.h"
 #include "guard/large_count.h"
 #include "guard/wrappers.h"
 
@@ -152,9 +171,9 @@ class Specification:
 
     def __init__(self, function: Function, text: str):
         self._function = function
-        self._given = dict.fromkeys(["root", "op", "bytes", "sends"], "")
+        self._given = dict.fromkeys(["root", "op", "bytes", "sends", "fits", "size"], "")
         for word in text.split():
-            match = re.fullmatch(r"(root|op)|(bytes|sends)\(([\w,|]+)\)", word)
+            match = re.fullmatch(r"(root|op|size)|(bytes|sends|fits)\(([\w,|]+)\)", word)
             if match is None:
                 raise ListError(f"{function.name}: '{word}' is not understood")
             self._given[match[1] or match[2]] = match[1] or match[3]
@@ -166,7 +185,29 @@ class Specification:
         names = [self._function[name].name for name in ("root", "op") if self._given[name]]
         if self._given["bytes"] and self.bytes():
             names.append("bytes")
+        if self._given["size"]:
+            return "{.bytes = size}"
         return f"{{{', '.join(f'.{name} = {name}' for name in names)}}}" if names else ""
+
+    def exchange(self) -> str:
+        """Return the initialiser of an Exchange; empty if there is none."""
+        way = self._given["fits"]
+        if not way:
+            return ""
+        if way == "group":
+            return "{.way = Exchange::Way::group, .group = group}"
+        names = {parameter.name for parameter in self._function.parameters}
+        fields = [f".way = Exchange::Way::{way}"]
+        for field, candidates in AMOUNTS.items():
+            arguments = [next(n for n in each if n in names) for each in candidates]
+            fields.append(f".{field} = {{{', '.join(arguments)}}}")
+        if self._given["root"]:
+            fields.append(".root = root")
+        if way in IN_PLACE:
+            fields.append(f".in_place = {IN_PLACE[way]} == MPI_IN_PLACE")
+        if self._given["bytes"] and way != "reduce_scatter":
+            fields.append(".agreed = true")
+        return f"{{{', '.join(fields)}}}"
 
     def bytes(self) -> str:
         """Return an expression for the bytes that are sent; empty if there is none."""
@@ -210,8 +251,11 @@ def generated(function: Function, entry: Entry) -> str:
     body = [f"const std::int64_t bytes = {sent};"] if sent else []
     # Under the name of the small-count form: ranks may mix the two.
     body.append(f'Call call("{entry.name}", {FINDERS[handle.type].format(handle.name)});')
-    arrives = entry.kind != "nonblocking"
-    body.append(unless(f"call.arrive({specification.fields()})" if arrives else "call.refused()"))
+    arrival = f"call.arrive({specification.fields()})"
+    if exchange := specification.exchange():
+        body.append(f"const Exchange exchange{exchange};")
+        arrival = f"call.arrive({specification.fields() or '{}'}, &exchange)"
+    body.append(unless("call.refused()" if entry.kind == "nonblocking" else arrival))
     if sent:
         body.append("call.sends(bytes);")
     result = function.native(handle.name if entry.kind == "creates" else "call.real()")

@@ -1,7 +1,8 @@
 // Before a blocking collective all its ranks tell each other that they have come: log2(n) rounds of
-// 16 bytes (dissemination), which spread the least and the greatest signature. Then the library's
-// own collective cannot hang any more. A barrier is the arrival alone, and so is a small broadcast:
-// what all hear of each other, they can hear of its root.
+// 24 bytes (dissemination), which spread the least and the greatest signature and sum up whether
+// all send what others expect. Then the library's own collective cannot hang any more. A barrier is
+// the arrival alone, and so is a small broadcast: what all hear of each other, they can hear of its
+// root.
 
 #include "guard/arrival.h"
 
@@ -11,11 +12,13 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <string_view>
 
 #include "base/nap.h"
 #include "base/picture.h"
 #include "base/rank_set.h"
 #include "guard/call.h"
+#include "guard/exchange.h"
 #include "guard/patience.h"
 #include "guard/request.h"
 
@@ -59,7 +62,9 @@ struct Description {
     std::string text(const Description& other) const {
         std::string all = call.data();
         if (call != other.call) return all;
-        if (root != other.root) all += fmt::format(" with root {}", root);
+        const bool is_leader = std::string_view(call.data()) == "MPI_Intercomm_create";
+        if (root != other.root)
+            all += fmt::format(" with {} {}", is_leader ? "leader" : "root", root);
         if (op != other.op)
             all += fmt::format(" with {}",
                                op < 0 ? "an operation of its own"
@@ -151,6 +156,7 @@ bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t 
             waiting.needs.push_back({.kind = Need::Kind::arrival,
                                      .comm = context.id,
                                      .peer = context.member(link.from),
+                                     .tag = link.tag,
                                      .number = number});
         });
         // Others may be past their arrival and count on this rank: it goes on until all are parked.
@@ -164,11 +170,12 @@ bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t 
     ++link.received;
     known.least = std::min(known.least, heard.least);
     known.greatest = std::max(known.greatest, heard.greatest);
+    known.balance += heard.balance;
     if (heard.data.size != 0) known.data = heard.data;
     return !gives_up;
 }
 
-int Call::arrive(const Signature& signature, SmallData* data) {
+int Call::arrive(const Signature& signature, const Exchange* exchange, SmallData* data) {
     if (int error = refused(); error != MPI_SUCCESS) return error;
     if (context_ == nullptr || !guarded() || state().recovering) return MPI_SUCCESS;
     Context& context = *context_;
@@ -178,7 +185,9 @@ int Call::arrive(const Signature& signature, SmallData* data) {
     // Roots and amounts differ between the groups of an intercommunicator.
     const Signature& comparable = context.inter ? Signature() : signature;
     std::uint64_t hash = hash_of(name_, comparable);
-    Word known{.least = hash, .greatest = hash};
+    const bool can_misfit = exchange != nullptr && (context.inter || !exchange->agreed);
+    const std::uint64_t own = can_misfit ? exchange->balance(context) : 0;
+    Word known{.least = hash, .greatest = hash, .balance = own};
     int bytes = Word::signatures;
     if (data != nullptr) {
         known.data = *data;
@@ -186,11 +195,16 @@ int Call::arrive(const Signature& signature, SmallData* data) {
     }
     for (Link& link : context.rounds) {
         Patience patience(thread_, name_.text);
+        if (link.overlaps) known.balance -= own;
         if (!pass_round(context, link, patience, number, known, bytes)) return park();
+        if (link.overlaps) known.balance += own;
     }
     if (data != nullptr) *data = known.data;
-    if (known.least == known.greatest) return MPI_SUCCESS;
-    note_mismatch(name_.text, context.name(), compare(context, describe(name_, comparable)));
+    const bool agree = known.least == known.greatest;
+    if (agree && known.balance == 0) return MPI_SUCCESS;
+    note_mismatch(name_.text, context.name(),
+                  agree ? exchange->misfit(context, name_.text)
+                        : compare(context, describe(name_, comparable)));
     return state().broken_off;
 }
 
@@ -210,7 +224,12 @@ extern "C" int MPI_Bcast(void* buffer, int count, MPI_Datatype type, int root, M
     const std::int64_t bytes = bytes_of(count, type);
     const Signature signature{.root = root, .bytes = bytes};
     if (bytes <= 0 || bytes > SmallData::most || !call.arrives_in_one_group()) {
-        if (int error = call.arrive(signature); error != MPI_SUCCESS) return error;
+        const Exchange exchange{.way = Exchange::Way::scatter,
+                                .sends = {count, type},
+                                .receives = {count, type},
+                                .root = root,
+                                .agreed = true};
+        if (int error = call.arrive(signature, &exchange); error != MPI_SUCCESS) return error;
         call.sends(bytes);
         return PMPI_Bcast(buffer, count, type, root, call.real());
     }
@@ -223,7 +242,7 @@ extern "C" int MPI_Bcast(void* buffer, int count, MPI_Datatype type, int root, M
             return error;
         data.size = static_cast<std::uint64_t>(end);
     }
-    if (int error = call.arrive(signature, &data); error != MPI_SUCCESS) return error;
+    if (int error = call.arrive(signature, nullptr, &data); error != MPI_SUCCESS) return error;
     call.sends(bytes);
     if (root == call.context()->rank) return MPI_SUCCESS;
     if (data.size == 0) return PMPI_Bcast(buffer, count, type, root, call.real());  // a wrong root

@@ -10,13 +10,15 @@
 namespace mpirepl::guard {
 
 /// What ranks tell each other when they arrive: the least and the greatest signature that they know
-/// of, and in a small broadcast the data. A message of it may end before that.
+/// of, the sum of their balances (exchange.h), and in a small broadcast the data. A message of it
+/// may end before that.
 struct Word {
     std::uint64_t least = 0;
     std::uint64_t greatest = 0;
+    std::uint64_t balance = 0;
     SmallData data;
 
-    static constexpr int signatures = 2 * sizeof(std::uint64_t);
+    static constexpr int signatures = 3 * sizeof(std::uint64_t);
 };
 
 /// One round of an arrival: a message to one rank of a shadow and one from another.

@@ -22,12 +22,14 @@ struct Name {
     }
 };
 
+struct Exchange;
+
 constexpr int no_root = -1000;
 constexpr std::int64_t no_bytes = -1;
 
 /// In what the callers of one collective must agree besides its name.
 struct Signature {
-    int root = no_root;
+    int root = no_root;             ///< or leader
     MPI_Op op = MPI_OP_NULL;        ///< counts if it is built in
     std::int64_t bytes = no_bytes;  ///< where the standard demands equality
 };
@@ -90,9 +92,11 @@ class Call {
 
     // Collectives:
     /// Waits until all ranks of the communicator, window or file have come to the same call.
+    /// @param exchange to be balanced, if not null
     /// @param data what this rank brings; then, after success, what one has brought
     /// @return MPI_SUCCESS, or the error with which the call must return
-    int arrive(const Signature& signature = {}, SmallData* data = nullptr);
+    int arrive(const Signature& signature = {}, const Exchange* exchange = nullptr,
+               SmallData* data = nullptr);
     /// That it waits for others, and that they are not all of an intercommunicator.
     bool arrives_in_one_group() const {
         return context_ != nullptr && guarded() && !state().recovering && !context_->inter &&

@@ -112,7 +112,7 @@ int MPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm* mad
 int MPI_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int remote_leader,
                          int tag, MPI_Comm* made) {
     Call call("MPI_Intercomm_create", local);
-    if (int error = call.arrive(); error != MPI_SUCCESS) return error;
+    if (int error = call.arrive({.root = local_leader}); error != MPI_SUCCESS) return error;
     int rank = MPI_PROC_NULL;
     if (local != MPI_COMM_NULL) PMPI_Comm_rank(local, &rank);
     Context* between = rank == local_leader ? find_communicator(bridge) : nullptr;
@@ -127,8 +127,9 @@ int MPI_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int 
         if (!pass_round(*between, link, patience, 0, known)) return park();
     }
     if (int error = call.arrive(); error != MPI_SUCCESS) return error;
-    return call.created(
-        PMPI_Intercomm_create(local, local_leader, bridge, remote_leader, tag, made), made);
+    int result = PMPI_Intercomm_create(local, local_leader, bridge, remote_leader, tag, made);
+    if (result == MPI_SUCCESS && call.context() != nullptr) adopt_communicator(*made, call.name());
+    return result;
 }
 
 // The new one is not under the guard: nobody knows when it is there on all ranks.

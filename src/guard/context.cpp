@@ -176,12 +176,21 @@ std::uint64_t agree_on_id(const Context& context) {
     return id;
 }
 
-/// The links over which it takes log2(n) rounds to hear from all.
+/// The links over which it takes log2(n) rounds to hear from all, of none twice. After each round a
+/// rank has heard of some below it, which are n halved so many times, rounded up: twice as many as
+/// before or one less, and then the nearest of the new is the last of the old.
 void add_rounds(Context& context) {
-    int size = context.size();
-    for (int step = 1; step < size; step *= 2)
+    const int size = context.size();
+    int halvings = 0;
+    while (size > 1 << halvings) ++halvings;
+    for (int heard = 1; halvings > 0; --halvings) {
+        const int next = ((size - 1) >> (halvings - 1)) + 1;
+        const bool overlaps = next < 2 * heard;
+        const int step = overlaps ? heard - 1 : heard;
         context.rounds.emplace_back((context.rank + step) % size,
-                                    (context.rank - step + size) % size, arrival_tag);
+                                    (context.rank - step + size) % size, arrival_tag, overlaps);
+        heard = next;
+    }
 }
 
 /// Fills in what a new context has besides its handle. Collective over that.

@@ -37,9 +37,11 @@ struct Link {
     int to;  ///< a rank in shadow, as is `from`
     int from;
     int tag;
+    bool overlaps;  ///< the ranks heard of so far and those that are heard of over it: in this one
     Counter sent;
     Counter received;
-    Link(int to_rank, int from_rank, int with) : to(to_rank), from(from_rank), tag(with) {}
+    Link(int to_rank, int from_rank, int with, bool overlap = false)
+        : to(to_rank), from(from_rank), tag(with), overlaps(overlap) {}
 };
 
 /// What the guard keeps for each communicator, window and file of user code. All of a session's

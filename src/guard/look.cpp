@@ -91,7 +91,8 @@ class Painter {
             need.received = context.received.matching(need.peer, tag_bucket(need.tag));
         if (need.kind == Need::Kind::arrival)
             context.for_each_link([&](const Link& link) {
-                if (context.member(link.from) == need.peer) need.received += link.received;
+                if (context.member(link.from) == need.peer && link.tag == need.tag)
+                    need.received += link.received;
             });
         auto& all = look_.picture.communicators;
         if (std::any_of(all.begin(), all.end(),
@@ -116,6 +117,7 @@ class Painter {
                 look_.picture.sent.push_back({.arrival = true,
                                               .comm = context.id,
                                               .peer = context.member(link.to),
+                                              .tag = tag_bucket(link.tag),
                                               .messages = link.sent});
         });
     }

@@ -114,18 +114,19 @@ void UsedRequests::completed(std::size_t index, const MPI_Status& status) {
 }
 
 int free_request(MPI_Request* handle) {
+    bool receives = false;
     {
         auto lock = bookkeeping();
         Request* request = find(*handle);
-        if (request != nullptr && request->kind == Request::Kind::receive && request->active &&
-            !request->arrived && !request->lost) {
+        receives = request != nullptr && request->kind == Request::Kind::receive &&
+                   request->active && !request->arrived && !request->lost;
+        if (receives)
             request->freed = true;
-            *handle = MPI_REQUEST_NULL;
-        } else {
+        else
             state().requests.erase(*handle);
-        }
     }
-    if (*handle != MPI_REQUEST_NULL) return PMPI_Request_free(handle);
+    if (!receives) return PMPI_Request_free(handle);
+    *handle = MPI_REQUEST_NULL;
     look_at_receives();  // else those of a loop would pile up
     return MPI_SUCCESS;
 }

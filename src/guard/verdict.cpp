@@ -33,7 +33,7 @@ std::uint64_t count_sent(const Picture& sender, const Need& need, int receiver) 
     const bool arrival = need.kind == Need::Kind::arrival;
     std::uint64_t count = 0;
     for (const Sent& sent : sender.sent) {
-        const bool tag_fits = arrival || need.tag == any_tag || sent.tag == tag_bucket(need.tag);
+        const bool tag_fits = need.tag == any_tag || sent.tag == tag_bucket(need.tag);
         if (sent.arrival == arrival && sent.comm == need.comm && sent.peer == receiver && tag_fits)
             count += sent.messages;
     }
@@ -96,6 +96,7 @@ class Deadlock {
 
     std::string text(int rank) const;
     std::string reason(int rank) const;
+    RankSet cycle(RankSet ranks) const;
     std::string culprits(const RankSet& ranks) const;
     std::string others_that_wait(const Waiter& waiter, int rank) const;
 
@@ -160,6 +161,16 @@ std::string Deadlock::text(int rank) const {
     return text;
 }
 
+/// Those of some ranks, which all wait, that are waited for by others of them, and so on.
+RankSet Deadlock::cycle(RankSet ranks) const {
+    while (true) {
+        RankSet waited_for;
+        for (int rank : ranks.ranks()) waited_for.insert(waiters_.at(rank).missing.within(ranks));
+        if (waited_for.empty() || waited_for == ranks) return ranks;
+        ranks = waited_for;
+    }
+}
+
 /// Goes from those who are waited for to those they wait for, until it meets ranks that do not
 /// wait, or has been round.
 std::string Deadlock::reason(int rank) const {
@@ -174,7 +185,8 @@ std::string Deadlock::reason(int rank) const {
         next.remove(level);
         if (!next.empty()) return culprits(next);
     }
-    return named(reached) + (reached.count() == 1 ? " waits for itself" : " wait for each other");
+    const RankSet stuck = cycle(reached);
+    return named(stuck) + (stuck.count() == 1 ? " waits for itself" : " wait for each other");
 }
 
 std::string Deadlock::culprits(const RankSet& ranks) const {

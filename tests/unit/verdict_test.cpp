@@ -122,9 +122,14 @@ TEST_CASE("verdict: an arrival that is in flight, one that is not, and the end o
     Pictures in_flight = in_collective(4, "MPI_Barrier", ranks("2"));
     in_flight[1].waits[0].needs[0].received = 0;
     CHECK_FALSE(is_deadlock(in_flight));
-    // Another tag does not matter, but the kind of the message does.
+    // The kind of the message matters, and its tag where there is one.
     in_flight[0].sent[0].tag = 9;
     CHECK_FALSE(is_deadlock(in_flight));
+    in_flight[1].waits[0].needs[0].tag = 9;
+    CHECK_FALSE(is_deadlock(in_flight));
+    in_flight[1].waits[0].needs[0].tag = 8;
+    CHECK(is_deadlock(in_flight));
+    in_flight[1].waits[0].needs[0].tag = 9;
     in_flight[0].sent[0].arrival = false;
     CHECK(is_deadlock(in_flight));
 }
