@@ -30,6 +30,7 @@ AMOUNTS = {
         ("recvtypes", "recvtype", "datatype"),
     ],
 }
+FIELDS = ("root", "op", "bytes", "numbers", "detail")  # of a Signature, in its order
 # Where each way of an Exchange (src/guard/exchange.h) may have MPI_IN_PLACE.
 IN_PLACE = {
     "gather": "sendbuf",
@@ -46,6 +47,7 @@ HEAD = """\
 #include <utility>
 
 #include "guard/call.h"
+#include "guard/details.h"
 #include "guard/exchange.h"
 #include "guard/large_count.h"
 #include "guard/wrappers.h"
@@ -171,9 +173,9 @@ class Specification:
 
     def __init__(self, function: Function, text: str):
         self._function = function
-        self._given = dict.fromkeys(["root", "op", "bytes", "sends", "fits", "size"], "")
+        self._given = dict.fromkeys(["root", "op", "bytes", "sends", "fits", "size", "with"], "")
         for word in text.split():
-            match = re.fullmatch(r"(root|op|size)|(bytes|sends|fits)\(([\w,|]+)\)", word)
+            match = re.fullmatch(r"(root|op|size)|(bytes|sends|fits|with)\(([\w,|]+)\)", word)
             if match is None:
                 raise ListError(f"{function.name}: '{word}' is not understood")
             self._given[match[1] or match[2]] = match[1] or match[3]
@@ -183,11 +185,23 @@ class Specification:
     def fields(self) -> str:
         """Return the initialiser of a Signature."""
         names = [self._function[name].name for name in ("root", "op") if self._given[name]]
+        if self._given["op"]:
+            names.append("numbers")
         if self._given["bytes"] and self.bytes():
             names.append("bytes")
+        if self.detail():
+            names.append("detail")
         if self._given["size"]:
             return "{.bytes = size}"
-        return f"{{{', '.join(f'.{name} = {name}' for name in names)}}}" if names else ""
+        values = {"numbers": "details::numbers(datatype)"}
+        fields = (f".{name} = {values.get(name, name)}" for name in FIELDS if name in names)
+        return f"{{{', '.join(fields)}}}" if names else ""
+
+    def detail(self) -> str:
+        """Return an expression for the detail of a Signature; empty if there is none."""
+        name, _, arguments = self._given["with"].partition(",")
+        names = [self._function[argument].name for argument in arguments.split(",") if argument]
+        return f"details::{name}({', '.join(names)})" if name else ""
 
     def exchange(self) -> str:
         """Return the initialiser of an Exchange; empty if there is none."""
@@ -252,6 +266,8 @@ def generated(function: Function, entry: Entry) -> str:
     # Under the name of the small-count form: ranks may mix the two.
     body.append(f'Call call("{entry.name}", {FINDERS[handle.type].format(handle.name)});')
     arrival = f"call.arrive({specification.fields()})"
+    if detail := specification.detail():
+        body.append(f"const auto detail = {detail};")
     if exchange := specification.exchange():
         body.append(f"const Exchange exchange{exchange};")
         arrival = f"call.arrive({specification.fields() or '{}'}, &exchange)"

@@ -56,6 +56,8 @@ struct Description {
     int op = -1;
     int root = no_root;
     std::int64_t bytes = no_bytes;
+    std::array<char, 24> numbers{};
+    std::array<char, 64> detail{};
     bool operator==(const Description&) const = default;
 
     /// Names the details in which it differs from another.
@@ -70,6 +72,10 @@ struct Description {
                                op < 0 ? "an operation of its own"
                                       : built_in_ops().at(static_cast<std::size_t>(op)).name);
         if (bytes != other.bytes) all += fmt::format(" with {} bytes", bytes);
+        if (numbers != other.numbers && numbers.front() != 0)
+            all += fmt::format(" with {}", numbers.data());
+        if (detail != other.detail && detail.front() != 0)
+            all += fmt::format(" with {}", detail.data());
         return all;
     }
 };
@@ -80,6 +86,8 @@ Description describe(const Name& name, const Signature& signature) {
     made.op = op_number(signature.op);
     made.root = signature.root;
     made.bytes = signature.bytes;
+    signature.numbers.copy(made.numbers.data(), made.numbers.size() - 1);
+    signature.detail.copy(made.detail.data(), made.detail.size() - 1);
     return made;
 }
 
@@ -87,6 +95,8 @@ std::uint64_t hash_of(const Name& name, const Signature& s) {
     std::uint64_t hash = name.hash;
     for (std::int64_t part : {std::int64_t{op_number(s.op)}, std::int64_t{s.root}, s.bytes})
         hash = (hash ^ static_cast<std::uint64_t>(part)) * 1099511628211U;
+    for (std::string_view text : {s.numbers, s.detail})
+        for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
     return hash;
 }
 
@@ -183,10 +193,9 @@ int Call::arrive(const Signature& signature, const Exchange* exchange, SmallData
     if (context.rounds.empty()) return MPI_SUCCESS;  // one rank
     std::uint64_t number = ++context.arrivals;
     // Roots and amounts differ between the groups of an intercommunicator.
-    const Signature& comparable = context.inter ? Signature() : signature;
+    const Signature comparable = context.inter ? Signature{.detail = signature.detail} : signature;
     std::uint64_t hash = hash_of(name_, comparable);
-    const bool can_misfit = exchange != nullptr && (context.inter || !exchange->agreed);
-    const std::uint64_t own = can_misfit ? exchange->balance(context) : 0;
+    const std::uint64_t own = exchange == nullptr ? 0 : exchange->balance(context);
     Word known{.least = hash, .greatest = hash, .balance = own};
     int bytes = Word::signatures;
     if (data != nullptr) {

@@ -32,6 +32,8 @@ struct Signature {
     int root = no_root;             ///< or leader
     MPI_Op op = MPI_OP_NULL;        ///< counts if it is built in
     std::int64_t bytes = no_bytes;  ///< where the standard demands equality
+    std::string_view numbers;       ///< of which kind; this and the next are from details.h
+    std::string_view detail;
 };
 
 /// Some bytes that one rank brings to an arrival and all others take from it.

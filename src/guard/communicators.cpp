@@ -2,6 +2,7 @@
 // collective over some of its ranks.
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
@@ -37,20 +38,27 @@ std::vector<int> places(const Context& context, MPI_Group group) {
     return mine && good ? found : std::vector<int>();
 }
 
-/// @return whether all of the group have come
-bool arrive_in_group(Call& call, const std::vector<int>& group, int tag) {
+/// @return MPI_SUCCESS when all of the group have come, or the error with which the call must
+/// return
+int arrive_in_group(Call& call, const std::vector<int>& group, int tag) {
     Context& context = *call.context();
     auto size = static_cast<int>(group.size());
     auto me = static_cast<int>(std::find(group.begin(), group.end(), context.rank) - group.begin());
-    Word known;
+    std::uint64_t hash = 0;
+    for (int place : group) hash = (hash ^ static_cast<std::uint64_t>(place + 1)) * 1099511628211U;
+    Word known{.least = hash, .greatest = hash};
     auto at = [&](int i) { return group[static_cast<std::size_t>((i % size + size) % size)]; };
     for (int step = 1; step < size; step *= 2) {
         Patience patience(call.thread(), call.name());
         Link& link =
             context.link(at(me + step), at(me - step), group_tag + tag_stride * (tag % user_tags));
-        if (!pass_round(context, link, patience, 0, known)) return false;
+        if (!pass_round(context, link, patience, 0, known)) return park();
     }
-    return true;
+    if (known.least == known.greatest) return MPI_SUCCESS;
+    note_mismatch(
+        call.name(), context.name(),
+        fmt::format("ranks call {} with different groups on {}", call.name(), context.name()));
+    return state().broken_off;
 }
 
 /// Notes it if a library that the recovery knows has made it.
@@ -104,7 +112,8 @@ int MPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm* mad
     if (call.context() != nullptr && call.guarded() && group != MPI_GROUP_NULL && tag >= 0) {
         call.real();
         std::vector<int> members = places(*call.context(), group);
-        if (!members.empty() && !arrive_in_group(call, members, tag)) return park();
+        if (!members.empty())
+            if (int error = arrive_in_group(call, members, tag); error != MPI_SUCCESS) return error;
     }
     return call.created(PMPI_Comm_create_group(comm, group, tag, made), made);
 }

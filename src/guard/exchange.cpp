@@ -199,7 +199,14 @@ std::vector<Exchange::Claim> Exchange::claims(const Context& context) const {
     }
 }
 
+/// Within one group, where all send the same: whether this rank expects as much.
+bool Exchange::fits_alone(const Context& context) const {
+    const bool has_both = way == Way::allgather || way == Way::alltoall || root == context.rank;
+    return !has_both || in_place || sends.bytes(0) == receives.bytes(0);
+}
+
 std::uint64_t Exchange::balance(const Context& context) const {
+    if (agreed && !context.inter && fits_alone(context)) return 0;
     const int me = context.member(context.rank);
     std::uint64_t sum = 0;
     for (const Claim& claim : claims(context)) {

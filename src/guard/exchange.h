@@ -51,7 +51,7 @@ struct Exchange {
     Amounts receives;
     int root = MPI_PROC_NULL;
     bool in_place = false;
-    bool agreed = false;  ///< within one group the signature tells as much
+    bool agreed = false;  ///< within one group the signature tells what all send
     MPI_Group group = MPI_GROUP_NULL;
 
     /// A sum that is zero over all ranks if, and almost surely only if, both ends agree everywhere.
@@ -66,6 +66,7 @@ struct Exchange {
         std::int64_t bytes;
     };
 
+    bool fits_alone(const Context& context) const;
     std::vector<Claim> claims(const Context& context) const;
     std::vector<Claim> with_root(const Context& context) const;
     std::vector<Claim> with_all(const Context& context) const;

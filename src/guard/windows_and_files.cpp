@@ -1,7 +1,106 @@
 // The calls on windows and files that are not like the others.
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "base/rank_set.h"
+#include "guard/arrival.h"
 #include "guard/call.h"
+#include "guard/details.h"
 #include "guard/patience.h"
+
+namespace mpirepl::guard {
+namespace {
+
+/// How a file looks from one rank, before it is opened together.
+struct Sight {
+    std::array<char, 64> host{};
+    std::array<char, 256> path{};  ///< or its end
+    dev_t device = 0;              ///< of its folder
+    ino_t folder = 0;
+    std::uint64_t name = 0;  ///< in that folder, hashed
+    int error = 0;           ///< why it cannot be opened
+    bool missing = false;    ///< it is not there
+    bool creates = false;    ///< then this rank would create it
+};
+
+void copy_end(std::string_view text, std::span<char> to) {
+    if (text.size() >= to.size()) text.remove_prefix(text.size() - to.size() + 1);
+    text.copy(to.data(), text.size());
+}
+
+Sight see(const char* file, int mode) {
+    Sight sight;
+    ::gethostname(sight.host.data(), sight.host.size() - 1);
+    copy_end(file, sight.path);
+    sight.creates = (mode & MPI_MODE_CREATE) != 0;
+    const std::string_view path = file;
+    const std::size_t name = path.rfind('/') + 1;  // 0 if there is none
+    const std::string folder(name == 0 ? "." : path.substr(0, name));
+    sight.name = std::hash<std::string_view>()(path.substr(name));
+    struct stat found {};
+    if (::stat(folder.c_str(), &found) != 0) {
+        sight.error = errno;
+        return sight;
+    }
+    sight.device = found.st_dev;
+    sight.folder = found.st_ino;
+    const bool reads = (mode & MPI_MODE_WRONLY) == 0;
+    const bool writes = (mode & MPI_MODE_RDONLY) == 0;
+    const int access = (reads ? R_OK : 0) | (writes ? W_OK : 0);
+    // Not by opening it: to close it would give up this process's locks on it.
+    if (::faccessat(AT_FDCWD, file, access, AT_EACCESS) == 0) return sight;
+    sight.error = errno;
+    sight.missing = sight.error == ENOENT;
+    return sight;
+}
+
+/// Whether a file can be opened, which the first rank of a communicator creates if it is missing.
+bool opens(const Sight& sight, const Sight& first) {
+    if (!sight.missing) return sight.error == 0;
+    const bool is_the_same =
+        sight.device == first.device && sight.folder == first.folder && sight.name == first.name;
+    return first.missing && first.creates && (is_the_same || sight.host != first.host);
+}
+
+/// A rank that cannot open the file leaves the call, and the others would wait for it inside.
+/// @return MPI_SUCCESS if all can, or none
+int agree_on_file(Call& call, const char* file, int mode) {
+    Context& context = *call.context();
+    const Sight mine = see(file, mode);
+    std::vector<Sight> all(context.members.size());
+    constexpr int size = sizeof(Sight);
+    PMPI_Allgather(&mine, size, MPI_BYTE, all.data(), size, MPI_BYTE, context.shadow);
+    mpirepl::RankSet shut_out;
+    const Sight* example = nullptr;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (opens(all[i], all.front())) continue;
+        if (example == nullptr) example = &all[i];
+        shut_out.insert(mpirepl::RankSet::single(context.member(static_cast<int>(i))));
+    }
+    if (shut_out.empty() || shut_out.count() == context.size()) return MPI_SUCCESS;
+    note_mismatch(call.name(), context.name(),
+                  fmt::format("{} {} cannot open {} in {} on {}, as the others can: {}",
+                              shut_out.count() == 1 ? "rank" : "ranks", shut_out.to_string(),
+                              example->path.data(), call.name(), context.name(),
+                              std::generic_category().message(example->error)));
+    return state().broken_off;
+}
+
+}  // namespace
+}  // namespace mpirepl::guard
 
 using namespace mpirepl::guard;
 
@@ -24,6 +123,15 @@ int MPI_Win_wait(MPI_Win window) {
             return error;
         if (!patience.rest([](Waiting& waiting) { waiting.unknown = true; })) return park();
     }
+}
+
+int MPI_File_open(MPI_Comm comm, const char* name, int mode, MPI_Info info, MPI_File* file) {
+    Call call("MPI_File_open", comm);
+    if (int error = call.arrive({.detail = details::mode(mode)}); error != MPI_SUCCESS)
+        return error;
+    if (call.arrives_in_one_group() && name != nullptr)
+        if (int error = agree_on_file(call, name, mode); error != MPI_SUCCESS) return error;
+    return call.created_file(PMPI_File_open(comm, name, mode, info, file), file);
 }
 
 int MPI_File_close(MPI_File* file) {
