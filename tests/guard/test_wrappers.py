@@ -81,7 +81,9 @@ class Generated(unittest.TestCase):
         text = generate(ALLREDUCE)
         self.assertIn("int MPI_Allreduce_c(const void *sendbuf, void *recvbuf, MPI_Count", text)
         self.assertIn('Call call("MPI_Allreduce", comm);', text)
-        self.assertIn("call.arrive({.op = op, .bytes = bytes})", text)
+        self.assertIn(
+            "call.arrive({.op = op, .bytes = bytes, .numbers = details::numbers(datatype)", text
+        )
         self.assertIn("PMPI_Allreduce_c(sendbuf, recvbuf, count, datatype, op, call.real())", text)
         self.assertIn('{"MPI_Allreduce_c", reinterpret_cast<void*>(&MPI_Allreduce_c)},', text)
 
@@ -95,6 +97,18 @@ class Generated(unittest.TestCase):
         self.assertIn("(sendbuf, 1, sendtype_as_one.datatype(), dest, sendtag, recvbuf, 1", text)
         text = generate(SENDRECV.replace("recv_c", "recv_replace_c").replace("sendbuf", "buf"))
         self.assertIn("return PMPI_Sendrecv_replace_c(", text)
+
+    def test_exchanges_name_what_is_sent_and_received(self):
+        """By the parameters that a collective has for it."""
+        buffers = "const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, "
+        text = generate(
+            f"int MPI_Gatherv({buffers}const int recvcounts[], const int displs[], "
+            "MPI_Datatype recvtype, int root, MPI_Comm comm);"
+        )
+        self.assertIn("{.way = Exchange::Way::gather, .sends = {sendcount, sendtype}, ", text)
+        self.assertIn(".receives = {recvcounts, recvtype}, .root = root, ", text)
+        self.assertIn(".in_place = sendbuf == MPI_IN_PLACE}", text)
+        self.assertIn("call.arrive({.root = root}, &exchange)", text)
 
     def test_creating_calls_cross_the_handle(self):
         """Not the communicator that the user's messages cross."""
