@@ -1,5 +1,6 @@
 #include "guard/guard.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/mpi_error.h"
@@ -83,6 +84,12 @@ void break_off(std::uint32_t cell) {
     state().breaking = state().installed.load();
 }
 bool parked() { return state().main_parked; }
+
+bool another_is_parked() {
+    auto lock = bookkeeping();
+    return std::ranges::any_of(state().threads,
+                               [](const Thread* t) { return !t->is_main && t->parked; });
+}
 void proceed() {
     state().give_up = true;
     state().go = true;

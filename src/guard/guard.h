@@ -77,6 +77,8 @@ void break_off(std::uint32_t cell);
 /// This rank's main thread waits for that.
 bool parked();
 void proceed();
+/// Another of its threads does.
+bool another_is_parked();
 /// The main thread waits in a call, and has done so for a while.
 bool main_waits();
 /// Calls fail, and the cell still runs.

@@ -157,13 +157,20 @@ void Sentry::tick(Clock::time_point now) {
         parked_since_ = now;
     else if (now - parked_since_ >= parked_for_good && !std::exchange(told_parked_, true))
         tell_(Parked{.sequence = sequence_, .rank = rank_});
-    if (order_ && phase_ == Phase::running && has_python_ && guard::refusing() &&
-        now > next_raise_) {
+    if (order_ && phase_ == Phase::running && has_python_ && now > next_raise_) {
         next_raise_ = now + raise_after;
-        with_gil([interrupt = order_->interrupt] {
-            if (guard::refusing()) raise_in_main_thread(interrupt);
-        });
+        raise_again();
     }
+}
+
+void Sentry::raise_again() {
+    // A pool that ends waits for its thread, which waits for the main thread to be parked.
+    if (order_->interrupt && guard::breaking() && !guard::parked() && guard::another_is_parked())
+        interrupt_task();
+    if (!guard::refusing()) return;
+    with_gil([interrupt = order_->interrupt] {
+        if (guard::refusing()) raise_in_main_thread(interrupt);
+    });
 }
 
 std::optional<BrokenCell> Sentry::end_cell() {

@@ -57,6 +57,8 @@ class Sentry {
 
     void complete(guard::Look& look, const std::vector<PythonThread>& threads) const;
     void send(const AskPicture& question, Picture&& picture);
+    /// Of code that goes on although the cell has been broken off.
+    void raise_again();
     Picture::State state_of(const guard::Look& look) const;
 
     int rank_;

@@ -13,7 +13,7 @@ void keep_signals_installed();
 /// Ctrl-C at the terminal: SIGINT for this process, also while it is ignored, as system() does.
 void interrupt();
 
-/// SIGINT for the main thread's task alone: not a Ctrl-C. For any thread.
+/// SIGINT for the task or cell of the main thread alone: not a Ctrl-C. For any thread.
 void interrupt_task();
 
 /// How many Ctrl-C there were.
