@@ -241,7 +241,9 @@ class Specification:
             if "MPI_Count" in parameter.type:  # there is no bytes_of for an array of these
                 return ""
             arguments.append(self._function["comm"].name)
-        return f"bytes_of({', '.join(arguments)})"
+        # All collectives but the reductions have a count for each rank of the remote group.
+        local = "_local" if count == "recvcounts" else ""
+        return f"bytes_of{local}({', '.join(arguments)})"
 
 
 def definition(function: Function, body: list[str]) -> str:
@@ -262,7 +264,9 @@ def generated(function: Function, entry: Entry) -> str:
         raise ListError(f"{function.name} has no communicator, window or file to arrive over")
     specification = Specification(function, entry.rest)
     sent = specification.bytes()
-    body = [f"const std::int64_t bytes = {sent};"] if sent else []
+    # Between two groups the arguments of a root, and of those beside it, need not mean anything.
+    unused = "root < 0 ? no_bytes : " if any(p.name == "root" for p in function.parameters) else ""
+    body = [f"const std::int64_t bytes = {unused}{sent};"] if sent else []
     # Under the name of the small-count form: ranks may mix the two.
     body.append(f'Call call("{entry.name}", {FINDERS[handle.type].format(handle.name)});')
     arrival = f"call.arrive({specification.fields()})"

@@ -193,7 +193,8 @@ int Call::arrive(const Signature& signature, const Exchange* exchange, SmallData
     if (context.rounds.empty()) return MPI_SUCCESS;  // one rank
     std::uint64_t number = ++context.arrivals;
     // Roots and amounts differ between the groups of an intercommunicator.
-    const Signature comparable = context.inter ? Signature{.detail = signature.detail} : signature;
+    Signature comparable = context.inter ? Signature{.detail = signature.detail} : signature;
+    if (comparable.bytes == 0 || op_number(comparable.op) < 0) comparable.numbers = {};
     std::uint64_t hash = hash_of(name_, comparable);
     const std::uint64_t own = exchange == nullptr ? 0 : exchange->balance(context);
     Word known{.least = hash, .greatest = hash, .balance = own};
@@ -230,7 +231,7 @@ extern "C" int MPI_Barrier(MPI_Comm comm) {
 
 extern "C" int MPI_Bcast(void* buffer, int count, MPI_Datatype type, int root, MPI_Comm comm) {
     Call call("MPI_Bcast", comm);
-    const std::int64_t bytes = bytes_of(count, type);
+    const std::int64_t bytes = root == MPI_PROC_NULL ? no_bytes : bytes_of(count, type);
     const Signature signature{.root = root, .bytes = bytes};
     if (bytes <= 0 || bytes > SmallData::most || !call.arrives_in_one_group()) {
         const Exchange exchange{.way = Exchange::Way::scatter,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "base/nap.h"
 #include "base/picture.h"
@@ -50,14 +51,20 @@ std::int64_t bytes_of(std::int64_t count, MPI_Datatype datatype) {
 }
 
 std::int64_t bytes_of(const int counts[], MPI_Datatype datatype, MPI_Comm comm) {
-    int size = 0;
     int inter = 0;
     if (counts == nullptr || comm == MPI_COMM_NULL) return no_bytes;
     PMPI_Comm_test_inter(comm, &inter);
-    inter != 0 ? PMPI_Comm_remote_size(comm, &size) : PMPI_Comm_size(comm, &size);
-    std::int64_t sum = 0;
-    for (int i = 0; i < size; ++i) sum += counts[i];
-    return bytes_of(sum, datatype);
+    if (inter == 0) return bytes_of_local(counts, datatype, comm);
+    int size = 0;
+    PMPI_Comm_remote_size(comm, &size);
+    return bytes_of(std::accumulate(counts, counts + size, std::int64_t{0}), datatype);
+}
+
+std::int64_t bytes_of_local(const int counts[], MPI_Datatype datatype, MPI_Comm comm) {
+    int size = 0;
+    if (counts == nullptr || comm == MPI_COMM_NULL) return no_bytes;
+    PMPI_Comm_size(comm, &size);
+    return bytes_of(std::accumulate(counts, counts + size, std::int64_t{0}), datatype);
 }
 
 int Call::refused_now() const {

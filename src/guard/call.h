@@ -45,8 +45,10 @@ struct SmallData {
 
 /// The bytes of so many elements; no_bytes if that cannot be known.
 std::int64_t bytes_of(std::int64_t count, MPI_Datatype datatype);
-/// The sum over all ranks of the communicator.
+/// The sum over all ranks of the communicator, of an intercommunicator's remote group.
 std::int64_t bytes_of(const int counts[], MPI_Datatype datatype, MPI_Comm comm);
+/// The same, of its local group.
+std::int64_t bytes_of_local(const int counts[], MPI_Datatype datatype, MPI_Comm comm);
 
 /// One call of user code, from its entry to its return. Every wrapper makes one first.
 class Call {

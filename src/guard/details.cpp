@@ -13,6 +13,27 @@
 namespace mpirepl::guard::details {
 namespace {
 
+/// How it was made.
+int maker_of(MPI_Datatype type) {
+    int integers = 0;
+    int addresses = 0;
+    int types = 0;
+    int maker = MPI_COMBINER_NAMED;
+    if (type != MPI_DATATYPE_NULL)
+        PMPI_Type_get_envelope(type, &integers, &addresses, &types, &maker);
+    return maker;
+}
+
+/// What a type is a duplicate of, if it is one of a type of MPI's own; only to be compared.
+MPI_Datatype original(MPI_Datatype type) {
+    if (maker_of(type) != MPI_COMBINER_DUP) return type;
+    MPI_Datatype inner = MPI_DATATYPE_NULL;
+    PMPI_Type_get_contents(type, 0, 0, 1, nullptr, nullptr, &inner);
+    const MPI_Datatype found = original(inner);
+    if (maker_of(inner) != MPI_COMBINER_NAMED) PMPI_Type_free(&inner);
+    return found;
+}
+
 constexpr std::string_view one_buffer = "one buffer to send and to receive";
 
 std::span<const int> span(const int numbers[], int count) {
@@ -31,20 +52,9 @@ std::string_view numbers(MPI_Datatype type) {
                                  MPI_REAL,   MPI_REAL4, MPI_REAL8};
     static const std::array complex{MPI_C_DOUBLE_COMPLEX, MPI_C_FLOAT_COMPLEX,
                                     MPI_C_LONG_DOUBLE_COMPLEX, MPI_COMPLEX, MPI_DOUBLE_COMPLEX};
-    static const std::array whole{MPI_INT,           MPI_LONG,
-                                  MPI_INT64_T,       MPI_INT32_T,
-                                  MPI_INT16_T,       MPI_INT8_T,
-                                  MPI_UINT64_T,      MPI_UINT32_T,
-                                  MPI_UINT16_T,      MPI_UINT8_T,
-                                  MPI_LONG_LONG,     MPI_UNSIGNED,
-                                  MPI_UNSIGNED_LONG, MPI_UNSIGNED_LONG_LONG,
-                                  MPI_SHORT,         MPI_UNSIGNED_SHORT,
-                                  MPI_SIGNED_CHAR,   MPI_UNSIGNED_CHAR,
-                                  MPI_AINT,          MPI_OFFSET,
-                                  MPI_COUNT,         MPI_INTEGER};
+    type = original(type);
     if (is_in(type, real)) return "real numbers";
     if (is_in(type, complex)) return "complex numbers";
-    if (is_in(type, whole)) return "whole numbers";
     return "";
 }
 
@@ -79,7 +89,7 @@ std::string graph(int nodes, const int index[]) {
 std::string neighbours(int count, const int ranks[], MPI_Comm comm) {
     const Context* context = find_communicator(comm);
     for (int rank : span(ranks, count))
-        if (context != nullptr && (rank < 0 || rank >= context->size()))
+        if (context != nullptr && rank != MPI_PROC_NULL && (rank < 0 || rank >= context->size()))
             return fmt::format("rank {} as a neighbour", rank);
     return "";
 }

@@ -11,7 +11,7 @@
 /// refuses is out at once, while the others would wait for it inside the library, for ever.
 namespace mpirepl::guard::details {
 
-/// The kind of numbers that are reduced.
+/// "real" or "complex numbers", which a built-in operation does not mix with others.
 std::string_view numbers(MPI_Datatype type);
 /// One buffer to send from and to receive in, of so many elements. Open MPI takes it for one.
 std::string_view buffers(const void* send, const void* receive, long long count);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -67,12 +68,16 @@ Sight see(const char* file, int mode) {
     return sight;
 }
 
-/// Whether a file can be opened, which the first rank of a communicator creates if it is missing.
-bool opens(const Sight& sight, const Sight& first) {
+/// Whether the file can be opened. The first rank creates one that is missing; what some rank sees
+/// has come in between. Of another host's files nobody knows.
+bool opens(const Sight& sight, const std::vector<Sight>& all) {
     if (!sight.missing) return sight.error == 0;
-    const bool is_the_same =
-        sight.device == first.device && sight.folder == first.folder && sight.name == first.name;
-    return first.missing && first.creates && (is_the_same || sight.host != first.host);
+    return std::ranges::any_of(all, [&](const Sight& other) {
+        const bool is_the_same = sight.device == other.device && sight.folder == other.folder &&
+                                 sight.name == other.name;
+        const bool is_created = other.missing && other.creates && &other == &all.front();
+        return (other.error == 0 || is_created) && (is_the_same || sight.host != other.host);
+    });
 }
 
 /// A rank that cannot open the file leaves the call, and the others would wait for it inside.
@@ -86,7 +91,7 @@ int agree_on_file(Call& call, const char* file, int mode) {
     mpirepl::RankSet shut_out;
     const Sight* example = nullptr;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (opens(all[i], all.front())) continue;
+        if (opens(all[i], all)) continue;
         if (example == nullptr) example = &all[i];
         shut_out.insert(mpirepl::RankSet::single(context.member(static_cast<int>(i))));
     }
