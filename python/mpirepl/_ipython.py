@@ -23,6 +23,7 @@ from IPython.terminal.ipapp import TerminalIPythonApp
 from IPython.terminal.prompts import Prompts
 from prompt_toolkit.application import Application, create_app_session, run_in_terminal
 from prompt_toolkit.formatted_text import ANSI
+from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
@@ -146,6 +147,7 @@ class FrontEnd:
         reading = io.TextIOWrapper(io.FileIO(path, "r"))
         writing = io.TextIOWrapper(io.FileIO(path, "w"))
         colours = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
+        self._answers = InMemoryHistory()
         self._input = create_input(reading)
         self._output = Vt100_Output.from_pty(
             writing, term=os.environ.get("TERM"), default_color_depth=colours
@@ -290,7 +292,8 @@ class FrontEnd:
 
     def ask(self, prompt: str, hidden: bool) -> str:
         """Ask for a line of input of a cell; raise EOFError or KeyboardInterrupt."""
-        editor = PromptSession(input=self._input, output=self._output)
+        history = None if hidden else self._answers
+        editor = PromptSession(input=self._input, output=self._output, history=history)
         self._watch(editor)
         return editor.prompt(ANSI(prompt), is_password=hidden)
 

@@ -13,27 +13,6 @@
 namespace mpirepl::guard::details {
 namespace {
 
-/// How it was made.
-int maker_of(MPI_Datatype type) {
-    int integers = 0;
-    int addresses = 0;
-    int types = 0;
-    int maker = MPI_COMBINER_NAMED;
-    if (type != MPI_DATATYPE_NULL)
-        PMPI_Type_get_envelope(type, &integers, &addresses, &types, &maker);
-    return maker;
-}
-
-/// What a type is a duplicate of, if it is one of a type of MPI's own; only to be compared.
-MPI_Datatype original(MPI_Datatype type) {
-    if (maker_of(type) != MPI_COMBINER_DUP) return type;
-    MPI_Datatype inner = MPI_DATATYPE_NULL;
-    PMPI_Type_get_contents(type, 0, 0, 1, nullptr, nullptr, &inner);
-    const MPI_Datatype found = original(inner);
-    if (maker_of(inner) != MPI_COMBINER_NAMED) PMPI_Type_free(&inner);
-    return found;
-}
-
 constexpr std::string_view one_buffer = "one buffer to send and to receive";
 
 std::span<const int> span(const int numbers[], int count) {
@@ -52,7 +31,6 @@ std::string_view numbers(MPI_Datatype type) {
                                  MPI_REAL,   MPI_REAL4, MPI_REAL8};
     static const std::array complex{MPI_C_DOUBLE_COMPLEX, MPI_C_FLOAT_COMPLEX,
                                     MPI_C_LONG_DOUBLE_COMPLEX, MPI_COMPLEX, MPI_DOUBLE_COMPLEX};
-    type = original(type);
     if (is_in(type, real)) return "real numbers";
     if (is_in(type, complex)) return "complex numbers";
     return "";

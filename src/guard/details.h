@@ -11,7 +11,8 @@
 /// refuses is out at once, while the others would wait for it inside the library, for ever.
 namespace mpirepl::guard::details {
 
-/// "real" or "complex numbers", which a built-in operation does not mix with others.
+/// "real" or "complex numbers", which a built-in operation does not mix with others. Not of
+/// duplicates of types: Open MPI refuses these.
 std::string_view numbers(MPI_Datatype type);
 /// One buffer to send from and to receive in, of so many elements. Open MPI takes it for one.
 std::string_view buffers(const void* send, const void* receive, long long count);

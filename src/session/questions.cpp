@@ -7,8 +7,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 50ms;         // the asking thread looks so often for signals
-constexpr auto for_lower_ranks = 50ms;  // that ask at the same time
+constexpr auto patience = 50ms;          // the asking thread looks so often for signals
+constexpr auto for_lower_ranks = 50ms;   // that ask at the same time
+constexpr auto for_withdrawals = 250ms;  // of the others, after Ctrl-C
 
 }  // namespace
 
@@ -62,7 +63,9 @@ void OpenQuestions::answered(Answer::Kind kind, std::string text) {
     if (!std::exchange(withdrawn_, false))
         reply_(question.rank, {.number = question.number, .kind = kind, .text = std::move(text)});
     // A loop of input() on this rank shall not come before the others that wait already.
-    not_before_ = Clock::now() + (open_.empty() ? for_lower_ranks : Clock::duration::zero());
+    auto pause = open_.empty() ? for_lower_ranks : 0ms;
+    if (kind == Answer::Kind::interrupted) pause = for_withdrawals;
+    not_before_ = Clock::now() + pause;
 }
 
 RankSet OpenQuestions::ranks() const {

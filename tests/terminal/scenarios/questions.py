@@ -1,7 +1,7 @@
 """What cells ask: input(), getpass, debuggers, on any rank."""
 
 from scene import IPYTHON, Scene, scenario
-from terminal import BACKSPACE, CTRL_C, CTRL_D, ENTER, LEFT, Terminal, expect
+from terminal import BACKSPACE, CTRL_C, CTRL_D, ENTER, LEFT, UP, Terminal, expect
 
 from scenarios import know_rank
 
@@ -59,6 +59,21 @@ def answer_is_edited(t: Terminal):
     t.number += 1
     t.prompt()
     expect("'abc'" in t.cell("word"), "the keys have done something else")
+
+
+@scenario(IPYTHON)
+def answers_have_a_history(t: Terminal):
+    """Up brings the last answer back, as a debugger's user expects, and no cell."""
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.run("a, b = input('one? '), input('two? ')")
+    t.asks("[stdin:1] one? ")
+    t.type(f"first{ENTER}")
+    t.asks("[stdin:1] two? ")
+    t.type(f"{UP}{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect("('first', 'first')" in t.cell("a, b"), "it was something else")
 
 
 @scenario()
@@ -171,6 +186,7 @@ def ctrl_c_at_a_question(t: Terminal):
     t.reports("error", "KeyboardInterrupt.*", "0-2")
     t.number += 1
     t.prompt()
+    expect("[stdin:1]" not in t.printed(2), "another rank's question came")
     expect("Out[2:3]: 2" in t.cell("rank"), "the next cell does not work")
 
 
