@@ -26,6 +26,12 @@ py::object checked(PyObject* result) {
 
 py::handle held(py::object object) { return object.release(); }
 
+/// Bytes that are not UTF-8 become \xNN.
+py::object text_of(const std::string& bytes) {
+    return checked(PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()),
+                                        "backslashreplace"));
+}
+
 /// What signals and other threads have sent to the code, which has ended: it shall not hit ours.
 /// @param nothing a function of Python that does nothing
 py::object take_late_exceptions(const py::handle& nothing) {
@@ -50,6 +56,11 @@ bool awaits(const py::handle& code) {
 
 }  // namespace
 
+py::tuple arguments_of(const BrokenCell& broken) {
+    return py::make_tuple(static_cast<int>(broken.why), text_of(broken.text), broken.call,
+                          text_of(broken.comm), broken.missing, broken.waiting);
+}
+
 Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     module_ = held(py::module_::import("mpirepl._run"));
     main_ = held(py::module_::import("__main__"));
@@ -71,9 +82,7 @@ Outcome Runner::run(const Cell& cell) {
     if (error.is_none() && !broken) error = late;
     if (broken)
         error = uninterrupted([&]() -> py::object {
-            return module_.attr("broken_off")(static_cast<int>(broken->why), broken->text,
-                                              broken->call, broken->comm, broken->missing,
-                                              broken->waiting, error);
+            return module_.attr("broken_off")(*arguments_of(*broken), error);
         });
     raised_ = error.is_none() ? "" : Py_TYPE(error.ptr())->tp_name;
     if (!error.is_none()) uninterrupted([&] { end(outcome, error, cell.name); });

@@ -13,6 +13,10 @@
 
 namespace mpirepl {
 
+/// The arguments for broken_off() of _run.py and _engine.py but the last. Names that user code
+/// gives need not be UTF-8. With the GIL.
+pybind11::tuple arguments_of(const BrokenCell& broken);
+
 /// Runs cells and programs in __main__. Programs it leaves to _run.py; but cells are many, and with
 /// more ranks than cores Python code around them was half of what they cost. For the main thread,
 /// which must hold the GIL.

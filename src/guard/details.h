@@ -33,7 +33,7 @@ std::string edges(int count, const int nodes[], const int degrees[], const int t
                   MPI_Comm comm);
 /// Of MPI_File_open.
 std::string_view mode(int mode);
-/// Bytes and unit of displacement.
-std::string window(MPI_Aint bytes, int unit);
+/// Bytes and unit of displacement; Open MPI takes any unit for shared memory.
+std::string window(MPI_Aint bytes, int unit = 1);
 
 }  // namespace mpirepl::guard::details

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "embed/memory.h"
+#include "embed/runner.h"
 #include "embed/without_gil.h"
 
 namespace mpirepl {
@@ -375,9 +376,7 @@ TaskValue run_in_python(const Work& work, const Runner::CodeEnd& code_end) {
     const std::optional<BrokenCell> broken = code_end();
     if (broken) {
         try {
-            value = value_of(engine.attr("broken_off")(static_cast<int>(broken->why), broken->text,
-                                                       broken->call, broken->comm, broken->missing,
-                                                       broken->waiting));
+            value = value_of(engine.attr("broken_off")(*arguments_of(*broken)));
         } catch (const py::error_already_set&) {
             value->status = TaskEnd::Status::error;
         }
