@@ -13,11 +13,18 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 namespace mpirepl {
 namespace {
+
+// Takes back what an editor may switch on: bracketed paste, mouse, a hidden cursor, colours.
+constexpr std::string_view plain_again = "\033[?2004l\033[?1000l\033[?1l\033[?25h\033[0m";
+
+constexpr char farewell = 'x';  // words of rank 0
+constexpr char given_up = 'g';
 
 constexpr int launcher_ends_within = 10'000;  // ms, once it has lost rank 0
 
@@ -43,15 +50,18 @@ std::vector<pid_t> groups_of_ranks(pid_t launcher) {
 struct Watch {
     int terminal;
     const termios& before;
+    const termios& raw;  ///< of the session
     pid_t rank;
     pid_t group_in_front;  ///< the launcher's, or that of rank 0 where there is none
-    int life;              ///< readable when rank 0 ends; with a byte when it does so in order
+    int life;              ///< readable when rank 0 ends or gives up; with `farewell` in order
     int launcher;          ///< a pidfd; -1: none
     const std::vector<pid_t>& groups;
 
     [[noreturn]] void run() const;
     void close_others() const;
     bool ends_in_order(bool& launcher_ended) const;
+    bool has_modes_of_session() const;
+    bool put_back_in_front() const;
     void put_terminal_back() const;
 };
 
@@ -67,16 +77,58 @@ bool Watch::ends_in_order(bool& launcher_ended) const {
     while (::poll(events.data(), events.size(), -1) < 0 && errno == EINTR) {
     }
     launcher_ended = events[1].revents != 0;
-    char farewell = 0;
-    return events[0].revents != 0 && ::read(life, &farewell, 1) == 1;
+    char word = given_up;
+    return events[0].revents != 0 && ::read(life, &word, 1) == 1 && word == farewell;
+}
+
+/// While it lives the kernel refuses (EINTR, or EIO) what a process in the background does to its
+/// terminal, instead of letting it or stopping it.
+class BackgroundRefused {
+  public:
+    BackgroundRefused() {
+        struct sigaction nothing {};
+        nothing.sa_handler = [](int) {};
+        ::sigaction(SIGTTOU, &nothing, nullptr);
+        change(SIG_UNBLOCK);
+    }
+    ~BackgroundRefused() { change(SIG_BLOCK); }
+    BackgroundRefused(const BackgroundRefused&) = delete;
+    BackgroundRefused& operator=(const BackgroundRefused&) = delete;
+
+  private:
+    static void change(int how) {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTTOU);
+        ::sigprocmask(how, &set, nullptr);
+    }
+};
+
+bool write_all(int fd, std::string_view text) {
+    return ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+bool Watch::has_modes_of_session() const {
+    termios now{};
+    return ::tcgetattr(terminal, &now) == 0 && now.c_iflag == raw.c_iflag &&
+           (now.c_lflag | TOSTOP) == (raw.c_lflag | TOSTOP);
+}
+
+/// As one of the group in front: once a shell has taken the terminal each step is refused.
+bool Watch::put_back_in_front() const {
+    const BackgroundRefused refused;
+    termios strict = raw;
+    strict.c_lflag |= TOSTOP;  // without it whoever likes may write
+    return ::tcsetattr(terminal, TCSANOW, &strict) == 0 && write_all(terminal, plain_again) &&
+           write_all(terminal, "\r\n") && ::tcsetattr(terminal, TCSANOW, &before) == 0;
 }
 
 void Watch::put_terminal_back() const {
-    const pid_t front = ::tcgetpgrp(terminal);
+    const pid_t front = ::tcgetpgrp(terminal);  // fails where it is not our controlling terminal
     if (front >= 0 && front != group_in_front) return;  // a shell has put it back already
-    ::tcsetattr(terminal, TCSANOW, &before);
-    [[maybe_unused]] ssize_t written = ::write(terminal, plain_again.data(), plain_again.size());
-    written = ::write(terminal, "\r\n", 2);
+    if ((front < 0 || ::setpgid(0, group_in_front) == 0) && put_back_in_front()) return;
+    // The shell has the terminal, or will have it at once. Some leave the modes as they find them.
+    if (has_modes_of_session()) ::tcsetattr(terminal, TCSANOW, &before);
 }
 
 void Watch::run() const {
@@ -87,9 +139,9 @@ void Watch::run() const {
     close_others();
     bool launcher_ended = false;
     if (ends_in_order(launcher_ended)) ::_exit(0);
+    if (launcher_ended) ::kill(rank, SIGKILL);  // nobody will ever read its output
     put_terminal_back();
     if (launcher < 0) ::_exit(0);
-    if (launcher_ended) ::kill(rank, SIGKILL);  // nobody will ever read its output
     // The launcher waits for the end of our standard error: so it came back to the shell after
     // the terminal was in order.
     ::close(STDERR_FILENO);
@@ -101,7 +153,7 @@ void Watch::run() const {
 
 }  // namespace
 
-Keeper::Keeper(int terminal, const termios& before, pid_t launcher) {
+Keeper::Keeper(int terminal, const termios& before, const termios& raw, pid_t launcher) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
     const Fd reader(ends[0]);
@@ -115,6 +167,7 @@ Keeper::Keeper(int terminal, const termios& before, pid_t launcher) {
     if (process_ != 0) return;
     Watch{.terminal = terminal,
           .before = before,
+          .raw = raw,
           .rank = rank,
           .group_in_front = group_in_front,
           .life = reader.get(),
@@ -123,10 +176,19 @@ Keeper::Keeper(int terminal, const termios& before, pid_t launcher) {
         .run();
 }
 
+// A byte, not the end of the pipe: forked children have that open too.
+void Keeper::say(char word) const {
+    [[maybe_unused]] const ssize_t written = ::write(life_.get(), &word, 1);
+}
+
+void Keeper::put_terminal_back() {
+    say(given_up);
+    process_ = -1;
+}
+
 Keeper::~Keeper() {
     if (process_ < 0) return;
-    [[maybe_unused]] ssize_t written = ::write(life_.get(), "x", 1);
-    life_ = Fd();
+    say(farewell);
     ::waitpid(process_, nullptr, 0);
 }
 

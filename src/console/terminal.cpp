@@ -95,6 +95,15 @@ pid_t find_launcher(int input) {
     return 0;
 }
 
+/// Output stays as it was: other processes, the launcher among them, write there too.
+termios raw(termios modes) {
+    modes.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG | IEXTEN);
+    modes.c_iflag &= ~static_cast<tcflag_t>(IXON | IXOFF | ICRNL | INLCR | IGNCR | BRKINT | ISTRIP);
+    modes.c_cc[VMIN] = 1;
+    modes.c_cc[VTIME] = 0;
+    return modes;
+}
+
 }  // namespace
 
 std::optional<TerminalPlace> find_terminal(int input, int output, int errors) {
@@ -121,7 +130,8 @@ Terminal::Terminal(TerminalPlace place)
     if (!fd_ || ::tcgetattr(fd(), &before_) != 0)
         throw UserError(
             fmt::format("the terminal {} cannot be used: {}", place_.path, std::strerror(errno)));
-    keeper_.emplace(fd(), before_, place_.launcher);
+    modes_ = raw(before_);
+    keeper_.emplace(fd(), before_, modes_, place_.launcher);
     if (in_foreground()) make_raw();
 }
 
@@ -139,20 +149,13 @@ void Terminal::set(const termios& modes) const {
 }
 
 void Terminal::make_raw() {
-    // Output stays as it was: other processes, the launcher among them, write there too.
-    termios raw = before_;
-    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG | IEXTEN);
-    raw.c_iflag &= ~static_cast<tcflag_t>(IXON | IXOFF | ICRNL | INLCR | IGNCR | BRKINT | ISTRIP);
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    set(raw);
+    set(modes_);
     raw_ = true;
 }
 
 void Terminal::abandon() {
-    if (!raw_ || !in_foreground()) return;  // the keeper, or a shell, puts it back
-    [[maybe_unused]] ssize_t written = ::write(fd(), plain_again.data(), plain_again.size());
-    restore();
+    raw_ = false;
+    keeper_->put_terminal_back();
 }
 
 void Terminal::restore() {

@@ -46,7 +46,7 @@ class Terminal {
 
     void make_raw();
     void restore();
-    /// The same when an editor has not ended its work.
+    /// The same, by the keeper: the session has been given up and an editor not ended its work.
     void abandon();
     bool is_raw() const { return raw_; }
     /// The shell has put the job in front: keys are ours.
@@ -62,6 +62,7 @@ class Terminal {
     TerminalPlace place_;
     Fd fd_;
     termios before_{};
+    termios modes_{};  ///< of the session
     bool raw_ = false;
     std::optional<Keeper> keeper_;
 };

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 
 from scene import Scene, scenario
 from terminal import Terminal, expect
@@ -146,6 +147,37 @@ def shell_after_mpiexec_was_killed(t: Terminal, scene: Scene):
     t.asks("shell> ")
     t.type("echo one; exit 0\r")
     t.ends(0)
+    expect("\none\n" in t.text(), "the shell does not work as before")
+
+
+LATE = """\
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+pid_t tcgetpgrp(int fd) {
+    pid_t (*look)(int) = (pid_t (*)(int))dlsym(RTLD_NEXT, "tcgetpgrp");
+    pid_t seen = look(fd);
+    usleep(500000);
+    return seen;
+}
+"""
+
+
+@scenario(command="bash --norc --noprofile -i", environment={"PS1": "shell> "})
+def shell_that_takes_the_terminal_first(t: Terminal, scene: Scene):
+    """Who would put the terminal back is too late: the shell's prompt and modes are let alone."""
+    source, library = scene.file("late.c", LATE), scene.home / "late.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    t.asks("shell> ")
+    shells = t.processes()
+    t.type(f"mpiexec -n 2 env LD_PRELOAD={library} {scene.mpirepl}\r")
+    t.prompt()
+    t.signal(t.launcher(), signal.SIGKILL)
+    t.until(lambda: t.processes() == shells, "the end of all but the shell")
+    t.asks("shell> ")
+    t.type("echo one; exit 0\r")
+    t.ends(0)
+    expect(t.text().count("shell> ") == 2, "the shell had to show its prompt again")
     expect("\none\n" in t.text(), "the shell does not work as before")
 
 
