@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +55,13 @@ LAUNCHER_LINE = re.compile(
 )
 
 
+# A command whose cells can be followed by the same cells once more, and the number of a cell.
+REPEATABLE = re.compile(
+    r"(\w+=(\$\([^)]*\)|\S)* )*mpiexec -n \d+ mpirepl( --keep-going| --fold=on)*"
+)
+CELL = re.compile(r"(?<=<cell )\d+(?=>)|(?<=:)\d+(?=\]: )")
+
+
 @dataclass
 class Options:
     """The lines of a transcript's ``options``; a set holds the streams that a word applies to."""
@@ -64,7 +72,9 @@ class Options:
     requires: list[str] = field(default_factory=list)
     stacks: list[str] = field(default_factory=list)
     feeds: bool = False
+    once: bool = False
     timeout: float = 120.0
+    in_a_row: int = 1
 
 
 @dataclass
@@ -87,8 +97,8 @@ def read_options(directory: Path) -> Options:
             getattr(options, word).update(values or STREAMS)
         elif word in ("requires", "stacks"):
             getattr(options, word).extend(values)
-        elif word == "feeds":
-            options.feeds = True
+        elif word in ("feeds", "once"):
+            setattr(options, word, True)
         elif word == "timeout":
             options.timeout = float(values[0])
         else:
@@ -109,6 +119,24 @@ def reason_to_skip(options: Options, setup: Setup) -> str | None:
     path = setup.environment["PATH"]
     missing = [name for name in options.requires if not is_there(setup.python, path, name)]
     return f"needs {', '.join(missing)}" if missing else None
+
+
+def has_cells_to_repeat(directory: Path, options: Options) -> bool:
+    """Whether its session can go on with the same cells once more."""
+    return not options.once and bool(REPEATABLE.fullmatch(expected(directory, "cmd").strip()))
+
+
+def standard_input(directory: Path, options: Options, base: str) -> Path:
+    """Find what the command reads, or write it into the directory `base`."""
+    source = directory / "in"
+    if not source.exists():
+        return Path(os.devnull)
+    if options.in_a_row == 1:
+        return source
+    repeated = Path(base, "in")
+    grace = b"%guard grace 0.2\n" if "keep-going" in expected(directory, "cmd") else b""
+    repeated.write_bytes(grace + b"\n# %%\n".join([source.read_bytes()] * options.in_a_row))
+    return repeated
 
 
 def answer_came(pattern: str, streams: list[Path], seen: list[int]) -> bool:
@@ -158,9 +186,8 @@ def run_command(directory: Path, options: Options, setup: Setup) -> Came:
         temporary.mkdir()
         variables = {"HOME": str(home), "PWD": str(home), "TMPDIR": str(temporary), MARK: mark}
         streams = [Path(base, name) for name in STREAMS]
-        source = directory / "in"
         with (
-            open(source if source.exists() else os.devnull, "rb") as stdin,
+            standard_input(directory, options, base).open("rb") as stdin,
             streams[0].open("wb") as out,
             streams[1].open("wb") as err,
         ):
@@ -197,8 +224,14 @@ def as_lines(text: str) -> list[str]:
     return [*lines, last + "  <no newline>"] if last else lines
 
 
-def contains(patterns: list[str], lines: list[str]) -> bool:
-    """Whether a line for every pattern comes, in this order, anything between them."""
+def contains(patterns: list[str], lines: list[str], times: int) -> bool:
+    """Whether a line for every pattern comes, in this order, anything between them.
+
+    When the cells are repeated with a short grace their errors come in any order.
+    """
+    if times > 1:
+        found = matched_lines(patterns, lines, unordered=True)
+        return not Counter(found) - Counter(lines)
     rest = iter(lines)
     return all(any(re.fullmatch(pattern, line) for line in rest) for pattern in patterns)
 
@@ -218,9 +251,11 @@ def matched_lines(want: list[str], came: list[str], unordered: bool) -> list[str
 
 def difference(name: str, want_text: str, came_text: str, options: Options) -> list[str]:
     """Compare one stream; a unified diff, empty when it is as expected."""
-    want, came = as_lines(want_text), as_lines(came_text)
+    want, came = as_lines(want_text) * options.in_a_row, as_lines(came_text)
+    if options.in_a_row > 1:
+        want, came = ([CELL.sub("N", line) for line in lines] for lines in (want, came))
     unordered = name in options.unordered
-    if name in options.contains and contains(want, came):
+    if name in options.contains and contains(want, came, options.in_a_row):
         return []
     if name in options.regex:
         want = matched_lines(want, came, unordered)
@@ -261,15 +296,24 @@ def update(directory: Path, options: Options, came: Came) -> list[str]:
     return []
 
 
-def run_one(directory: Path, setup: Setup, rewrite: bool) -> tuple[str, list[str], float]:
+def run_one(
+    directory: Path, setup: Setup, rewrite: bool, in_a_row: int
+) -> tuple[str, list[str], float]:
     """Run one transcript; return 'passed', 'failed' or 'skipped', lines to print, and seconds."""
     options = read_options(directory)
     reason = reason_to_skip(options, setup)
     if reason:
         return "skipped", [reason], 0.0
+    sessions = in_a_row
+    if in_a_row > 1 and has_cells_to_repeat(directory, options):
+        options.in_a_row, sessions = in_a_row, 1
+        options.timeout *= in_a_row
     begin = time.monotonic()
-    came = run_command(directory, options, setup)
-    problems = (update if rewrite else compare)(directory, options, came)
+    problems: list[str] = []
+    while sessions and not problems:
+        came = run_command(directory, options, setup)
+        problems = (update if rewrite else compare)(directory, options, came)
+        sessions -= 1
     return "failed" if problems else "passed", problems, time.monotonic() - begin
 
 
@@ -291,6 +335,9 @@ def main() -> int:
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="transcripts at a time")
     parser.add_argument("--repeat", type=int, default=1, help="run each so many times")
+    parser.add_argument(
+        "--in-a-row", type=int, default=1, help="so many times, in one session where that can be"
+    )
     parser.add_argument("--except", dest="without", default="", help="leave these (a glob) out")
     parser.add_argument("--every", type=int, default=1, help="only each so many-th of them")
     parser.add_argument("--update", action="store_true", help="rewrite out, err and rc")
@@ -307,7 +354,10 @@ def main() -> int:
         concurrent.futures.ThreadPoolExecutor(args.jobs) as pool,
     ):
         setup = make_setup(args.program, args.mpiexec, args.python, Path(wrappers))
-        runs = {pool.submit(run_one, path, setup, args.update): path.name for path in directories}
+        runs = {
+            pool.submit(run_one, path, setup, args.update, args.in_a_row): path.name
+            for path in directories
+        }
         return report(pool, runs, RUN, args.verbose)
 
 
