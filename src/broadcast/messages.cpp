@@ -160,6 +160,10 @@ void fields(auto& io, Report& r) {
     fields(io, r.outcome);
 }
 void fields(auto& io, Credit& c) { io(c.bytes); }
+void fields(auto& io, Window& w) {
+    io(w.bytes);
+    io.expect(w.bytes > 0, "no text can pass");
+}
 void fields(auto& io, StreamNow& s) { io(s.sequence); }
 void fields(auto& /*io*/, CloseOutput& /*nothing*/) {}
 void fields(auto& io, AskPicture& a) { io(a.census, a.stacks, a.communicators); }

@@ -32,6 +32,12 @@ struct Credit {
     bool operator==(const Credit&) const = default;
 };
 
+/// From rank 0 to all, in sessions at a terminal: so much text may wait on each rank.
+struct Window {
+    std::uint32_t bytes = 0;
+    bool operator==(const Window&) const = default;
+};
+
 /// From rank 0 to all: hold nothing of this cell's output back any longer.
 struct StreamNow {
     std::uint32_t sequence = 0;
@@ -113,7 +119,7 @@ struct Unfinished {
 /// between rank 0 and an engine.
 using Message = std::variant<Cell, Report, Credit, StreamNow, CloseOutput, AskPicture, Picture,
                              BreakOff, Parked, Recover, Quiet, Question, Answer, Unfinished,
-                             TaskBatch, TaskResults, TaskNote, TaskControl, TaskReturn>;
+                             TaskBatch, TaskResults, TaskNote, TaskControl, TaskReturn, Window>;
 
 class WireError : public std::runtime_error {
   public:

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -14,8 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int pipe_size = 1 << 20;
-constexpr int narrow_pipe_size = 1 << 16;
-constexpr std::size_t read_size = 256 * 1024;
+constexpr int narrow_pipe_size = 1 << 14;
 constexpr std::size_t small_read = 32 * 1024;  // after less than that, let more come together
 constexpr std::size_t longest_shown = 4096;    // of a line that is not finished
 constexpr auto breath = 1ms;
@@ -40,9 +40,11 @@ Capture::Capture() {
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
 }
 
-void Capture::narrow() {
-    for (const Pipe& pipe : pipes_)  // refused as long as more waits in it
-        ::fcntl(pipe.read_end->native_handle(), F_SETPIPE_SZ, narrow_pipe_size);
+void Capture::narrow(std::size_t bytes) {
+    if (read_at_once_ == read_size)
+        for (const Pipe& pipe : pipes_)  // refused as long as more waits in it
+            ::fcntl(pipe.read_end->native_handle(), F_SETPIPE_SZ, narrow_pipe_size);
+    read_at_once_ = std::min<std::size_t>(bytes, narrow_pipe_size);
 }
 
 Capture::~Capture() { give_back(); }
@@ -74,7 +76,7 @@ void Capture::await(Source source) {
         [this, source, &pipe](boost::system::error_code error) {
             pipe.waiting = false;
             if (error || paused_) return;
-            if (read_some(source) >= small_read) {
+            if (read_some(source) >= std::min(small_read, read_at_once_)) {
                 await(source);
                 return;
             }
@@ -94,7 +96,7 @@ std::size_t Capture::read_some(Source source) {
     boost::system::error_code error;
     if (diverted_[source] != nullptr) has_diverted_ = true;  // before the pipe looks empty
     std::size_t size =
-        pipe.read_end->read_some(boost::asio::buffer(buffer.get(), read_size), error);
+        pipe.read_end->read_some(boost::asio::buffer(buffer.get(), read_at_once_), error);
     if (error || size == 0) return 0;
     pipe.last_read = Clock::now();
     if (diverted_[source] != nullptr) {

@@ -56,13 +56,15 @@ class Capture {
     bool is_silent() const { return look() == std::array{false, false} && !has_diverted_; }
     /// While paused nothing is read, and writers block when their pipe is full.
     void pause(bool paused);
-    /// Little waits in the pipes from now on.
-    void narrow();
+    /// From now on little waits in the pipes, and no more than so much is read at once.
+    void narrow(std::size_t bytes);
     /// From now on writing to standard output fails with EPIPE, as it does in any program whose
     /// reader has gone.
     void close_output();
 
   private:
+    static constexpr std::size_t read_size = 256 * 1024;
+
     struct Pipe {
         std::unique_ptr<boost::asio::posix::stream_descriptor> read_end;
         std::unique_ptr<boost::asio::steady_timer> breather;
@@ -82,6 +84,7 @@ class Capture {
     Lines lines_;
     std::array<std::string*, 2> diverted_{};
     std::atomic<bool> has_diverted_ = false;
+    std::size_t read_at_once_ = read_size;
     bool paused_ = false;
 };
 

@@ -308,6 +308,9 @@ bool Display::on_turn(Clock::time_point now) {
     if (front_end_.interactive() && collector_.running() && status_.is_due(now))
         front_end_.show_status(status_.lines(now, collector_.outcome().ended));
     worked |= dispatcher_.tick(now);
+    if (front_end_.interactive() && collector_.running())
+        if (const auto bytes = pace_.look(now, printer_.waiting()))
+            tell_all(Window{.bytes = static_cast<std::uint32_t>(*bytes)});
     if (!announced_streaming_ && !collector_.holding()) {
         announced_streaming_ = true;
         if (collector_.running())

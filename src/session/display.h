@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "console/pace.h"
 #include "console/printer.h"
 #include "session/dispatcher.h"
 #include "session/front_end.h"
@@ -84,6 +85,7 @@ class Display : public Relay {
     RankSet failed_;
     Watch watch_;
     Dispatcher dispatcher_;
+    Pace pace_;
     Clock::time_point next_look_at_signals_;
     std::uint32_t sequence_ = 0;
     std::optional<Finished> finished_;

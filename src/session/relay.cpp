@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "base/mpi_error.h"
+#include "console/pace.h"
 #include "embed/crash_report.h"
 #include "session/task_module.h"
 
@@ -17,9 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t widest_window = 1 << 20;
-// At a terminal the prompt comes after all that has been printed, also after Ctrl-C. It holds what
-// a quick cell may have printed before it streams.
-constexpr std::size_t window_at_terminal = 128 * 1024;
+constexpr std::size_t room_for_quick_cell = 128 * 1024;  // for what it prints before it streams
 constexpr auto others_time = 100ms;  // rank 0 ends, and what others print, who do the same, with it
 constexpr auto save_limit = 500ms;   // launchers kill after a second
 constexpr std::size_t piece_bytes = 256 * 1024;  // of much text
@@ -198,6 +197,10 @@ void Relay::on_message(int source, Message&& message,
                        collector_.add(std::move(report), Clock::now(), source);
                    },
                    [&](Credit&& credit) { on_credit(credit.bytes); },
+                   [&](Window&& window) {
+                       pass_down(bytes);
+                       set_window(window.bytes);
+                   },
                    [&](StreamNow&& now) {
                        pass_down(bytes);
                        collector_.stream(now.sequence);
@@ -240,7 +243,7 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     cell_number_ = cell.number;
     collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
     interactive_ = cell.interactive;
-    if (interactive_ && window_ == widest_window) narrow_window();
+    if (interactive_ && window_ == widest_window) set_window(Pace::first);
     finalizing_ = cell.kind == Cell::Kind::finalize;
     bool mine = cell.targets.contains(world_.rank());
     sentry_.begin(cell, mine);
@@ -292,13 +295,15 @@ void Relay::save_output(unsigned number, Clock::time_point now) {
     output_is_saved(number);
 }
 
-void Relay::narrow_window() {
-    window_ = window_at_terminal;
-    capture_.narrow();
+void Relay::set_window(std::size_t bytes) {
+    window_ = bytes;
+    capture_.narrow(bytes);
 }
 
 bool Relay::has_room_for(int source) const {
-    return outgoing() < window_ && collector_.held_bytes_from(source) < window_;
+    const std::size_t room =
+        collector_.holding() ? std::max(window_, room_for_quick_cell) : window_;
+    return outgoing() < window_ && collector_.held_bytes_from(source) < room;
 }
 
 void Relay::grant_credit() {
@@ -326,10 +331,10 @@ void Relay::on_failure(const std::string& what) {
 Uplink::Uplink(const World& world, Agent& agent, Capture& capture)
     : Relay(world, agent, capture), credit_(static_cast<long long>(window_)) {}
 
-void Uplink::narrow_window() {
-    const std::size_t before = window_;
-    Relay::narrow_window();
-    credit_ -= static_cast<long long>(before - window_);
+void Uplink::set_window(std::size_t bytes) {
+    credit_ += static_cast<long long>(bytes) - static_cast<long long>(window_);
+    Relay::set_window(bytes);
+    send_queued();
 }
 
 /// A report of many ranks goes in parts: the window holds for text, but no report is torn.

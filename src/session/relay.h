@@ -77,8 +77,8 @@ class Relay : public AgentListener {
     virtual void give_on(Report&& report) = 0;
     /// Bytes of text that have left the collector, but not this rank.
     virtual std::size_t outgoing() const = 0;
-    /// The user's terminal may be slow: no more than a little shall be on the way to it.
-    virtual void narrow_window();
+    /// So much text may wait here from now on, and be on the way to the parent.
+    virtual void set_window(std::size_t bytes);
     virtual void on_credit(std::size_t /*bytes*/) {}
     /// What single ranks say to rank 0, on rank 0.
     virtual void on_told(Message&& /*message*/) {}
@@ -135,7 +135,7 @@ class Uplink : public Relay {
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return queued_; }
     void on_credit(std::size_t bytes) override;
-    void narrow_window() override;
+    void set_window(std::size_t bytes) override;
     void queue(Report&& report);
     void send_queued();
 
