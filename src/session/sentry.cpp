@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 constexpr auto gil_patience = 300ms;       // then whoever holds it computes
 constexpr auto parked_for_good = 20ms;     // an arrival may still come through
 constexpr auto raise_after = 1s;           // code that goes on although its calls fail
+constexpr auto shortest_wake = 50ms;       // who may have begun to sleep at the moment of Ctrl-C is
+constexpr auto longest_wake = 1s;          // woken some times, more and more rarely
 constexpr std::size_t most_open = 10'000;  // receives that a picture lists
 
 bool has(const std::vector<pthread_t>& threads, pthread_t thread) {
@@ -37,6 +39,7 @@ void Sentry::begin(const Cell& cell, bool mine) {
     owes_quiet_.reset();
     told_parked_ = broken_ = recovers_ = false;
     order_.reset();
+    wake_wait_ = Clock::duration::max();
 }
 
 void Sentry::begin_tasks() {
@@ -136,6 +139,8 @@ void Sentry::break_off(BreakOff&& order) {
     if (!interrupts) return;
     // Python first, or it sees its child end before it knows why. On rank 0 it has had the signal.
     if (rank_ != 0) ::pthread_kill(agent_.main_thread(), SIGINT);
+    wake_wait_ = shortest_wake;
+    next_wake_ = Clock::now() + wake_wait_;
     interrupt_children();
 }
 
@@ -157,6 +162,10 @@ void Sentry::tick(Clock::time_point now) {
         parked_since_ = now;
     else if (now - parked_since_ >= parked_for_good && !std::exchange(told_parked_, true))
         tell_(Parked{.sequence = sequence_, .rank = rank_});
+    if (phase_ == Phase::running && wake_wait_ <= longest_wake && now > next_wake_) {
+        wake_main_thread();
+        next_wake_ = now + (wake_wait_ *= 2);
+    }
     if (order_ && phase_ == Phase::running && has_python_ && now > next_raise_) {
         next_raise_ = now + raise_after;
         raise_again();

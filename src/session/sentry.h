@@ -81,6 +81,8 @@ class Sentry {
     bool broken_ = false;  ///< in this cell
     std::optional<BreakOff> order_;
     Clock::time_point next_raise_;
+    Clock::duration wake_wait_ = Clock::duration::max();  ///< until the main thread is woken again
+    Clock::time_point next_wake_;
 };
 
 }  // namespace mpirepl

@@ -31,6 +31,10 @@ void on_interrupt(int signal) {
     pythons.sa_handler(signal);
 }
 
+// None that programs, launchers or other libraries use. Real-time signals are no constants.
+int waking_signal() { return SIGRTMAX - 2; }
+void on_waking_signal(int /*signal*/) {}
+
 void on_user_signal(int /*signal*/) { where_wanted = true; }
 
 void put_in_front() {
@@ -70,6 +74,12 @@ void interrupt_task() {
     ::pthread_kill(main_thread, SIGINT);
 }
 
+void wake_main_thread() {
+    struct sigaction now {};
+    ::sigaction(waking_signal(), nullptr, &now);
+    if (now.sa_handler == on_waking_signal) ::pthread_kill(main_thread, waking_signal());
+}
+
 unsigned interrupts() { return interrupt_count; }
 
 void interrupt_children() { interrupt_children_of(::getpid()); }
@@ -84,6 +94,9 @@ void install_signals(bool is_root) {
         ours.sa_flags = SA_RESTART;
         ::sigaction(SIGUSR1, &ours, nullptr);
     }
+    struct sigaction waking {};  // without SA_RESTART
+    waking.sa_handler = on_waking_signal;
+    ::sigaction(waking_signal(), &waking, nullptr);
     ::sigaction(SIGINT, nullptr, &pythons);
     bool pythons_handler = pythons.sa_handler != SIG_DFL && pythons.sa_handler != SIG_IGN;
     watches_interrupts = is_root && pythons_handler;

@@ -16,6 +16,10 @@ void interrupt();
 /// SIGINT for the task or cell of the main thread alone: not a Ctrl-C. For any thread.
 void interrupt_task();
 
+/// Ends a system call in which the main thread may have begun to sleep at the very moment of a
+/// signal: Python looks whether one has come before it sleeps on. For any thread.
+void wake_main_thread();
+
 /// How many Ctrl-C there were.
 unsigned interrupts();
 

@@ -1,5 +1,6 @@
 """Ctrl-C while a cell runs, Ctrl-\\, deadlocks."""
 
+import subprocess
 import time
 
 from scene import PLAIN, Scene, scenario
@@ -192,6 +193,37 @@ def ctrl_c_at_the_end(t: Terminal):
     t.reports("stdout", "waiting", "0-2")
     t.type(CTRL_C)
     t.ends(0)
+
+
+LATE = """\
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+typedef int (*Sleep)(clockid_t, int, const struct timespec *, struct timespec *);
+double now(void) {
+    struct timespec read;
+    clock_gettime(CLOCK_MONOTONIC, &read);
+    return read.tv_sec + 1e-9 * read.tv_nsec;
+}
+int clock_nanosleep(clockid_t id, int flags, const struct timespec *time, struct timespec *rest) {
+    for (double end = now() + 1.2; time->tv_sec > 500 && now() < end;) continue;
+    return ((Sleep)dlsym(RTLD_NEXT, "clock_nanosleep"))(id, flags, time, rest);
+}
+"""
+
+
+@scenario(command="")
+def ctrl_c_at_the_moment_of_going_to_sleep(scene: Scene):
+    """A signal that comes after Python has looked, and before the system call, is not lost."""
+    source, library = scene.file("late.c", LATE), scene.home / "late.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    t = scene.open(f"mpiexec -n 2 env LD_PRELOAD={library} {scene.mpirepl}")
+    t.run("import time; print('begun'); time.sleep(1000)")
+    t.reports("stdout", "begun", "0-1")
+    t.type(CTRL_C)
+    t.reports("error", "KeyboardInterrupt", "0-1")
+    t.number += 1
+    t.prompt()
 
 
 @scenario()
