@@ -210,6 +210,8 @@ class Specification:
             return ""
         if way == "group":
             return "{.way = Exchange::Way::group, .group = group}"
+        if way == "high":
+            return "{.way = Exchange::Way::high, .sends = {high != 0 ? 1 : 0, MPI_BYTE}}"
         names = {parameter.name for parameter in self._function.parameters}
         fields = [f".way = Exchange::Way::{way}"]
         for field, candidates in AMOUNTS.items():
@@ -280,7 +282,8 @@ def generated(function: Function, entry: Entry) -> str:
         body.append("call.sends(bytes);")
     result = function.native(handle.name if entry.kind == "creates" else "call.real()")
     if entry.kind == "nonblocking":
-        result = f"call.started({result}, {function['request'].name})"
+        agreed = f", {specification.fields()}" if specification.fields() else ""
+        result = f"call.started({result}, {function['request'].name}{agreed})"
     if entry.kind == "creates":
         made = [p for p in function.parameters if p.type in TAKERS]
         if not made:

@@ -66,11 +66,19 @@ struct CommunicatorInfo {
     bool operator==(const CommunicatorInfo&) const = default;
 };
 
+/// A nonblocking collective that this rank has begun.
+struct BegunCollective {
+    std::uint64_t number = 0;
+    std::string call;  ///< with all in which its callers must agree: "MPI_Ibcast with root 0"
+    bool operator==(const BegunCollective&) const = default;
+};
+
 /// How many collectives this rank has begun on a communicator.
 struct Begun {
     std::uint64_t comm = 0;
-    std::uint64_t arrivals = 0;     ///< blocking ones
-    std::uint64_t collectives = 0;  ///< nonblocking ones
+    std::uint64_t arrivals = 0;           ///< blocking ones
+    std::uint64_t collectives = 0;        ///< nonblocking ones
+    std::vector<BegunCollective> latest;  ///< of these
     bool operator==(const Begun&) const = default;
 };
 
@@ -99,12 +107,13 @@ struct Picture {
 
 /// What ranks are told when what they wait for has been broken off.
 struct Diagnosis {
-    RankSet ranks;     ///< that are told this
-    std::string call;  ///< "MPI_Recv"
-    std::string comm;  ///< "MPI_COMM_WORLD"
-    RankSet missing;   ///< who is waited for
-    RankSet waiting;   ///< all who wait in this deadlock
-    std::string text;  ///< for the user: one line, then indented ones
+    RankSet ranks;          ///< that are told this
+    std::string call;       ///< "MPI_Recv"
+    std::string comm;       ///< "MPI_COMM_WORLD"
+    RankSet missing;        ///< who is waited for
+    RankSet waiting;        ///< all who wait in this deadlock
+    bool mismatch = false;  ///< they have called different collectives
+    std::string text;       ///< for the user: one line, then indented ones
     bool operator==(const Diagnosis&) const = default;
 };
 

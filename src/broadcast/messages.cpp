@@ -180,14 +180,15 @@ void fields(auto& io, Sent& s) {
     io.expect(s.peer >= 0 && s.tag >= 0 && s.tag < tag_buckets, "no such rank or tag");
 }
 void fields(auto& io, CommunicatorInfo& c) { io(c.id, c.name, c.hidden, c.members); }
-void fields(auto& io, Begun& b) { io(b.comm, b.arrivals, b.collectives); }
+void fields(auto& io, BegunCollective& b) { io(b.number, b.call); }
+void fields(auto& io, Begun& b) { io(b.comm, b.arrivals, b.collectives, b.latest); }
 void fields(auto& io, Picture& p) {
     io(p.census, p.rank, p.state, p.left_by, p.where, p.events, p.waits, p.open_receives, p.sent,
        p.begun, p.communicators);
     io.expect(p.rank >= 0, "no such rank");
 }
 void fields(auto& io, Diagnosis& d) {
-    io(d.ranks, d.call, d.comm, d.missing, d.waiting, d.text);
+    io(d.ranks, d.call, d.comm, d.missing, d.waiting, d.mismatch, d.text);
     io.expect(!d.ranks.empty(), "a diagnosis for no rank");
 }
 void fields(auto& io, BreakOff& b) { io(b.sequence, b.interrupt, b.diagnoses); }

@@ -7,6 +7,7 @@
 #include "guard/arrival.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,7 @@
 #include "guard/exchange.h"
 #include "guard/patience.h"
 #include "guard/request.h"
+#include "guard/wording.h"
 
 namespace mpirepl::guard {
 namespace {
@@ -50,6 +52,11 @@ int op_number(MPI_Op op) {
     return found == ops.end() ? -1 : static_cast<int>(found - ops.begin());
 }
 
+std::string name_of_op(int number) {
+    return number < 0 ? "an operation of its own"
+                      : built_in_ops().at(static_cast<std::size_t>(number)).name;
+}
+
 /// What one rank calls, for the others to see.
 struct Description {
     std::array<char, 40> call{};
@@ -67,10 +74,7 @@ struct Description {
         const bool is_leader = std::string_view(call.data()) == "MPI_Intercomm_create";
         if (root != other.root)
             all += fmt::format(" with {} {}", is_leader ? "leader" : "root", root);
-        if (op != other.op)
-            all += fmt::format(" with {}",
-                               op < 0 ? "an operation of its own"
-                                      : built_in_ops().at(static_cast<std::size_t>(op)).name);
+        if (op != other.op) all += fmt::format(" with {}", name_of_op(op));
         if (bytes != other.bytes) all += fmt::format(" with {} bytes", bytes);
         if (numbers != other.numbers && numbers.front() != 0)
             all += fmt::format(" with {}", numbers.data());
@@ -112,18 +116,7 @@ std::string compare(const Context& context, const Description& mine) {
         const Description& compared = other == all.end() ? all[i] : *other;
         callers[all[i].text(compared)].insert(RankSet::single(context.members[i]));
     }
-    std::vector<std::pair<RankSet, std::string>> sorted;
-    sorted.reserve(callers.size());
-    for (auto& [text, ranks] : callers) sorted.emplace_back(ranks, text);
-    std::sort(sorted.begin(), sorted.end(),
-              [](const auto& a, const auto& b) { return a.first.first() < b.first.first(); });
-    std::string text;
-    for (const auto& [ranks, call] : sorted) {
-        bool one = ranks.count() == 1;
-        text += fmt::format("{}{} {} {} {}", text.empty() ? "" : ", ", one ? "rank" : "ranks",
-                            ranks.to_string(), one ? "calls" : "call", call);
-    }
-    return text + " on " + context.name();
+    return callers_in_words(callers) + " on " + context.name();
 }
 
 /// In a break: whether every rank is parked, and nobody counts on this arrival any more.
@@ -143,6 +136,15 @@ bool cancelled(MPI_Request request) {
 }
 
 }  // namespace
+
+std::string in_full(const Started& started) {
+    std::vector<std::string> parts;
+    if (started.root != no_root) parts.push_back(fmt::format("root {}", started.root));
+    if (started.op != MPI_OP_NULL) parts.push_back(name_of_op(op_number(started.op)));
+    if (started.bytes != no_bytes) parts.push_back(fmt::format("{} bytes", started.bytes));
+    return fmt::format("{}{}{}", started.call, parts.empty() ? "" : " with ",
+                       fmt::join(parts, ", "));
+}
 
 void note_mismatch(const char* call, const std::string& comm, const std::string& text) {
     auto lock = bookkeeping();

@@ -29,6 +29,9 @@ struct Word {
 bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t number, Word& known,
                 int bytes = Word::signatures);
 
+/// A call with all in which its callers must agree: "MPI_Ireduce with root 0, MPI_SUM, 8 bytes".
+std::string in_full(const Started& started);
+
 /// The ranks of a communicator have called different collectives: from now on calls fail, until
 /// the cell ends.
 void note_mismatch(const char* call, const std::string& comm, const std::string& text);

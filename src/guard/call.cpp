@@ -116,9 +116,12 @@ int Call::created_file(int result, MPI_File* file) {
     return result;
 }
 
-int Call::started(int result, MPI_Request* request) {
+int Call::started(int result, MPI_Request* request, const Signature& signature) {
     if (result != MPI_SUCCESS || context_ == nullptr) return result;
     constexpr std::int64_t guessed_bytes = 16 << 20;
+    constexpr std::size_t most_latest = 16;
+    // Roots and amounts differ between the groups of an intercommunicator.
+    const Signature& comparable = context_->inter ? Signature() : signature;
     Request started{.context = context_,
                     .bytes = guessed_bytes,
                     .kind = Request::Kind::collective,
@@ -126,6 +129,12 @@ int Call::started(int result, MPI_Request* request) {
     {
         auto lock = bookkeeping();
         started.number = ++context_->collectives;
+        context_->latest.push_back({.number = started.number,
+                                    .call = name_.text,
+                                    .root = comparable.root,
+                                    .op = comparable.op,
+                                    .bytes = comparable.bytes});
+        if (context_->latest.size() > most_latest) context_->latest.pop_front();
     }
     if (!is_done(*request)) note_request(*request, std::move(started));
     return result;

@@ -113,8 +113,8 @@ class Call {
     int created_file(int result, MPI_File* file);
 
     // Nonblocking collectives:
-    /// Notes a request that the native call has made.
-    int started(int result, MPI_Request* request);
+    /// Notes a request that the native call has made, and in what its callers must agree.
+    int started(int result, MPI_Request* request, const Signature& signature = {});
     /// The same for a send and a receive with one request, which counts as the receive's.
     int exchanges(int result, int destination, int send_tag, int source, int receive_tag,
                   MPI_Request* request);

@@ -42,6 +42,16 @@ const RankSet& Census::behind(const Need& need) {
     return known->second;
 }
 
+std::map<std::string, RankSet> Census::callers(const Need& need) const {
+    std::map<std::string, RankSet> callers;
+    for (const auto& [rank, picture] : pictures_)
+        for (const Begun& begun : picture->begun)
+            for (const BegunCollective& collective : begun.latest)
+                if (begun.comm == need.comm && collective.number == need.number)
+                    callers[collective.call].insert(RankSet::single(rank));
+    return callers;
+}
+
 RankSet Census::find_behind(const Need& need) const {
     if (need.number == 0) return RankSet::single(need.peer);
     RankSet behind;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -24,6 +25,8 @@ class Census {
     const CommunicatorInfo* communicator(std::uint64_t id) const;
     /// The members of the communicator that have not begun the needed arrival or collective.
     const RankSet& behind(const Need& need);
+    /// Which ranks have called what as the needed collective; one that lies far back is not known.
+    std::map<std::string, RankSet> callers(const Need& need) const;
 
   private:
     RankSet find_behind(const Need& need) const;

@@ -311,6 +311,7 @@ void renew(Context& context, bool quiet) {
     context.abandoned = 0;
     context.arrivals.clear();
     context.collectives = context.arrivals_dropped = 0;
+    context.latest.clear();
     for (Tally* tally : {&context.sent, &context.received}) tally->clear();
     context.links.clear();
     context.rounds.clear();

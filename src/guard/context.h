@@ -44,6 +44,15 @@ struct Link {
         : to(to_rank), from(from_rank), tag(with), overlaps(overlap) {}
 };
 
+/// A nonblocking collective as it has been called here.
+struct Started {
+    std::uint64_t number = 0;
+    const char* call = nullptr;
+    int root = 0;
+    MPI_Op op = MPI_OP_NULL;
+    std::int64_t bytes = 0;
+};
+
 /// What the guard keeps for each communicator, window and file of user code. All of a session's
 /// live in the registry below; their counters are protected by bookkeeping() (state.h).
 ///
@@ -68,8 +77,9 @@ struct Context : std::enable_shared_from_this<Context> {
     std::string hidden_dup;     ///< a library's own duplicate, of the communicator with this name
     std::uint64_t used_in = 0;  ///< the last cell in which something has crossed it (state().cell)
     Counter arrivals;
-    std::uint64_t collectives = 0;
-    int abandoned = 0;  ///< operations that will never end and cannot be cancelled
+    std::uint64_t collectives = 0;  ///< nonblocking ones, of which
+    std::deque<Started> latest;     ///< these are the last
+    int abandoned = 0;              ///< operations that will never end and cannot be cancelled
     Tally sent;
     Tally received;
     std::deque<Link> rounds;  ///< of an arrival of all

@@ -51,6 +51,17 @@ std::string color(int color) {
     return color >= 0 || color == MPI_UNDEFINED ? "" : fmt::format("color {}", color);
 }
 
+std::string split_type(int type) {
+    constexpr int more_than_there_are = 64;
+    const bool may_be = type >= 0 && type < more_than_there_are;
+    return may_be || type == MPI_UNDEFINED ? "" : fmt::format("type {}", type);
+}
+
+std::string assertion(int assertion) {
+    constexpr int all = MPI_MODE_NOSTORE | MPI_MODE_NOPUT | MPI_MODE_NOPRECEDE | MPI_MODE_NOSUCCEED;
+    return (assertion & ~all) == 0 ? "" : fmt::format("assertion {}", assertion);
+}
+
 std::string grid(int dimensions, const int sizes[], const int periodic[]) {
     std::string text = fmt::format("a grid of {}", fmt::join(span(sizes, dimensions), "x"));
     const std::span flags = span(periodic, dimensions);

@@ -21,6 +21,10 @@ std::string_view buffers(const void* send, const void* receive, long long count,
                          MPI_Comm comm);
 /// Of MPI_Comm_split.
 std::string color(int color);
+/// Of MPI_Comm_split_type; libraries number their own types from 0.
+std::string split_type(int type);
+/// Of MPI_Win_fence.
+std::string assertion(int assertion);
 /// Of MPI_Cart_create.
 std::string grid(int dimensions, const int sizes[], const int periodic[]);
 /// Of MPI_Graph_create.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -185,6 +186,18 @@ std::vector<Exchange::Claim> Exchange::with_group(const Context& context) const 
     return all;
 }
 
+std::vector<Exchange::Claim> Exchange::with_own_group(const Context& context) const {
+    std::vector<int> own;
+    std::ranges::copy_if(context.members, std::back_inserter(own),
+                         [&](int member) { return !std::ranges::count(context.peers, member); });
+    std::vector<Claim> all;
+    if (own.empty()) return all;
+    all.push_back({true, own.front(), sends.bytes(0)});
+    if (own.front() == context.member(context.rank))
+        for (int member : own) all.push_back({false, member, sends.bytes(0)});
+    return all;
+}
+
 std::vector<Exchange::Claim> Exchange::claims(const Context& context) const {
     switch (way) {
         case Way::gather:
@@ -194,6 +207,8 @@ std::vector<Exchange::Claim> Exchange::claims(const Context& context) const {
             return with_neighbours(context);
         case Way::group:
             return with_group(context);
+        case Way::high:
+            return with_own_group(context);
         default:
             return with_all(context);
     }
@@ -235,10 +250,11 @@ std::string Exchange::misfit(const Context& context, const char* call) const {
                 .sent = *differ.in1,
                 .expected = *differ.in2};
     const Misfit found = first_of_all(context, mine);
-    if (way == Way::group)
-        return fmt::format("ranks {} and {} call {} with different groups on {}",
+    if (way == Way::group || way == Way::high)
+        return fmt::format("ranks {} and {} call {} with different {} on {}",
                            std::min(found.sender, found.receiver),
-                           std::max(found.sender, found.receiver), call, context.name());
+                           std::max(found.sender, found.receiver), call,
+                           way == Way::group ? "groups" : "values of high", context.name());
     return fmt::format("rank {} sends {} to rank {}, which expects {}, in {} on {}", found.sender,
                        found.sent.text(), found.receiver, found.expected.text(), call,
                        context.name());

@@ -45,6 +45,7 @@ struct Exchange {
         reduce_scatter,  ///< all send to all, and expect what they send to themselves
         neighbours,      ///< along the edges of the communicator's topology
         group,           ///< the members of one tell each other which it is
+        high,            ///< each local group of an intercommunicator tells its first member
     };
     Way way;
     Amounts sends;
@@ -72,6 +73,7 @@ struct Exchange {
     std::vector<Claim> with_all(const Context& context) const;
     std::vector<Claim> with_neighbours(const Context& context) const;
     std::vector<Claim> with_group(const Context& context) const;
+    std::vector<Claim> with_own_group(const Context& context) const;
 };
 
 }  // namespace mpirepl::guard

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/rank_set.h"
+#include "guard/arrival.h"
 #include "guard/guard.h"
 #include "guard/state.h"
 
@@ -74,9 +75,12 @@ class Painter {
                 communicators.end())
                 continue;
             paint_sent(*context);
-            look_.picture.begun.push_back({.comm = context->id,
-                                           .arrivals = context->arrivals,
-                                           .collectives = context->collectives});
+            Begun begun{.comm = context->id,
+                        .arrivals = context->arrivals,
+                        .collectives = context->collectives};
+            for (const Started& started : context->latest)
+                begun.latest.push_back({.number = started.number, .call = in_full(started)});
+            look_.picture.begun.push_back(std::move(begun));
         }
     }
 

@@ -62,7 +62,8 @@ bool is_taken(const Need& send, int sender, const Picture& receiver) {
 bool is_on_its_way(const Need& need, int rank, Census& census) {
     if (!is_known(need, census)) return true;
     if (need.kind == Need::Kind::send) return is_taken(need, rank, *census.picture(need.peer));
-    if (need.kind == Need::Kind::collective) return census.behind(need).empty();
+    if (need.kind == Need::Kind::collective)
+        return census.behind(need).empty() && census.callers(need).size() < 2;
     return has_come(need, rank, census);
 }
 
@@ -82,6 +83,14 @@ RankSet missing(const Need& need, int rank, Census& census) {
     return ranks;
 }
 
+/// "rank 0 calls MPI_Ibarrier, rank 1 calls MPI_Ibcast with root 0 on MPI_COMM_WORLD"
+std::string misfit(const Need& need, const Census& census) {
+    const CommunicatorInfo* info = census.communicator(need.comm);
+    if (need.kind != Need::Kind::collective || !info) return "";
+    const auto callers = census.callers(need);
+    return callers.size() < 2 ? "" : callers_in_words(callers) + " on " + info->name;
+}
+
 /// All ranks that wait, for whom, and in words.
 class Deadlock {
   public:
@@ -92,10 +101,15 @@ class Deadlock {
     struct Waiter {
         RankSet missing;
         std::vector<std::string> waits;
+        std::string misfit;  ///< who has called what instead of the same; empty: nobody
     };
 
-    std::string text(int rank) const;
-    std::string reason(int rank) const;
+    std::string text(int rank, const std::string& reason) const;
+    struct Reason {
+        std::string text;
+        bool is_mismatch = false;
+    };
+    Reason reason(int rank) const;
     RankSet cycle(RankSet ranks) const;
     std::string culprits(const RankSet& ranks) const;
     std::string others_that_wait(const Waiter& waiter, int rank) const;
@@ -109,7 +123,10 @@ Deadlock::Deadlock(const std::vector<Picture>& pictures) : census_(pictures) {
         Waiter& waiter = waiters_[rank];
         for (const Wait& wait : census_.picture(rank)->waits) {
             waiter.waits.push_back(described(wait, census_));
-            for (const Need& need : wait.needs) waiter.missing.insert(missing(need, rank, census_));
+            for (const Need& need : wait.needs) {
+                waiter.missing.insert(missing(need, rank, census_));
+                if (waiter.misfit.empty()) waiter.misfit = misfit(need, census_);
+            }
         }
     }
 }
@@ -117,8 +134,10 @@ Deadlock::Deadlock(const std::vector<Picture>& pictures) : census_(pictures) {
 std::vector<Diagnosis> Deadlock::diagnose() const {
     InOrder<Diagnosis> found;
     for (const auto& [rank, waiter] : waiters_) {
-        Diagnosis& diagnosis = found[text(rank)];
+        const Reason why = reason(rank);
+        Diagnosis& diagnosis = found[text(rank, why.text)];
         diagnosis.missing.insert(waiter.missing);
+        diagnosis.mismatch = why.is_mismatch;
         const bool is_first = diagnosis.ranks.empty();
         diagnosis.ranks.insert(RankSet::single(rank));
         const Picture& picture = *census_.picture(rank);
@@ -131,7 +150,10 @@ std::vector<Diagnosis> Deadlock::diagnose() const {
     }
     std::vector<Diagnosis> all;
     for (auto [text, diagnosis] : found) {
-        diagnosis.waiting = census_.waiting();
+        if (diagnosis.mismatch)
+            diagnosis.missing = {};
+        else
+            diagnosis.waiting = census_.waiting();
         diagnosis.text = text;
         all.push_back(std::move(diagnosis));
     }
@@ -148,9 +170,9 @@ bool may_return_early(const Wait& wait) {
            wait.needs.front().kind == Need::Kind::arrival;
 }
 
-std::string Deadlock::text(int rank) const {
+std::string Deadlock::text(int rank, const std::string& reason) const {
     const Waiter& waiter = waiters_.at(rank);
-    std::string text = reason(rank);
+    std::string text = reason;
     for (const std::string& wait : waiter.waits) text += "\n  waiting in " + wait;
     text += others_that_wait(waiter, rank);
     const std::vector<Wait>& waits = census_.picture(rank)->waits;
@@ -173,20 +195,23 @@ RankSet Deadlock::cycle(RankSet ranks) const {
 
 /// Goes from those who are waited for to those they wait for, until it meets ranks that do not
 /// wait, or has been round.
-std::string Deadlock::reason(int rank) const {
+Deadlock::Reason Deadlock::reason(int rank) const {
     RankSet reached;
     for (RankSet level = RankSet::single(rank); !level.empty();) {
         reached.insert(level);
+        for (int waiting : level.ranks())
+            if (const std::string& misfit = waiters_.at(waiting).misfit; !misfit.empty())
+                return {misfit, true};
         RankSet next;
         for (int waiting : level.ranks()) next.insert(waiters_.at(waiting).missing);
         next = next.within(census_.ranks());
         next.remove(reached);
         level = next.within(census_.waiting());
         next.remove(level);
-        if (!next.empty()) return culprits(next);
+        if (!next.empty()) return {culprits(next)};
     }
     const RankSet stuck = cycle(reached);
-    return named(stuck) + (stuck.count() == 1 ? " waits for itself" : " wait for each other");
+    return {named(stuck) + (stuck.count() == 1 ? " waits for itself" : " wait for each other")};
 }
 
 std::string Deadlock::culprits(const RankSet& ranks) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mpirepl::guard {
@@ -92,6 +93,18 @@ std::string call_on_communicator(const Wait& wait, const Census& census) {
 
 std::string named(const RankSet& ranks) {
     return (ranks.count() == 1 ? "rank " : "ranks ") + ranks.to_string();
+}
+
+std::string callers_in_words(const std::map<std::string, RankSet>& callers) {
+    std::vector<std::pair<RankSet, std::string>> sorted;
+    sorted.reserve(callers.size());
+    for (const auto& [call, ranks] : callers) sorted.emplace_back(ranks, call);
+    std::ranges::sort(sorted, {}, [](const auto& item) { return item.first.first(); });
+    std::string text;
+    for (const auto& [ranks, call] : sorted)
+        text += fmt::format("{}{} {} {}", text.empty() ? "" : ", ", named(ranks),
+                            ranks.count() == 1 ? "calls" : "call", call);
+    return text;
 }
 
 std::string described(const Wait& wait, const Census& census) {

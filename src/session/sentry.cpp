@@ -199,6 +199,7 @@ std::optional<BrokenCell> Sentry::end_cell() {
     broken.text = "a wait of this cell was broken off";
     for (const Diagnosis& diagnosis : order ? order->diagnoses : std::vector<Diagnosis>()) {
         if (!diagnosis.ranks.contains(rank_)) continue;
+        if (diagnosis.mismatch) broken.why = Why::mismatch;
         broken.text = diagnosis.text;
         broken.call = diagnosis.call;
         broken.comm = diagnosis.comm;

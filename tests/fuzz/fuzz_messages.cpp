@@ -35,7 +35,7 @@ std::vector<Message> valid_messages() {
         .waits = {{.call = "MPI_Recv", .needs = {need}, .seconds = 1.5, .where = "a.py:1"}},
         .open_receives = {need},
         .sent = {{.comm = 3, .peer = 2, .tag = 5, .messages = 1}},
-        .begun = {{.comm = 3, .arrivals = 1}},
+        .begun = {{.comm = 3, .arrivals = 1, .latest = {{.number = 1, .call = "a"}}}},
         .communicators = {{.id = 3, .name = "w", .members = ranks}}};
     const BreakOff break_off{.sequence = 6,
                              .diagnoses = {{.ranks = ranks, .call = "MPI_Recv", .missing = ranks}}};

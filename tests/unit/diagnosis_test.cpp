@@ -71,6 +71,34 @@ TEST_CASE("diagnosis: a Waitany waits for all that it names") {
           "MPI_COMM_WORLD, f.py:3 in f\n");
 }
 
+TEST_CASE("diagnosis: nonblocking collectives that differ") {
+    auto calls = [](Picture picture, const char* call) {
+        picture = has_begun(std::move(picture), 0, 3);
+        picture.begun[0].latest = {{.number = 2, .call = "MPI_Ibarrier"},
+                                   {.number = 3, .call = call}};
+        return picture;
+    };
+    const Picture first = waiting(0, "MPI_Wait", {collective(3)});
+    const Picture third = receiving(2, 0);
+    const Pictures pictures = all(
+        {calls(first, "MPI_Ibarrier"), calls(left(1), "MPI_Ibcast"), calls(third, "MPI_Ibarrier")});
+    CHECK(is_deadlock(pictures));
+    CHECK(
+        told(pictures) ==
+        "[0] ranks 0,2 call MPI_Ibarrier, rank 1 calls MPI_Ibcast on MPI_COMM_WORLD\n"
+        "  waiting in MPI_Wait for a nonblocking collective on MPI_COMM_WORLD, f.py:3 in f\n"
+        "[2] ranks 0,2 call MPI_Ibarrier, rank 1 calls MPI_Ibcast on MPI_COMM_WORLD\n"
+        "  waiting in MPI_Recv from 0 on MPI_COMM_WORLD, f.py:3 in f\n"
+        "  rank 0 waits in MPI_Wait for a nonblocking collective on MPI_COMM_WORLD, f.py:3 in f\n");
+    for (const Diagnosis& diagnosis : diagnose(pictures)) {
+        CHECK(diagnosis.mismatch);
+        CHECK(diagnosis.missing.empty());
+    }
+    CHECK_FALSE(is_deadlock(all({calls(first, "MPI_Ibarrier"), calls(left(1), "MPI_Ibarrier")})));
+    // What lies far back is not known.
+    CHECK_FALSE(is_deadlock(all({calls(first, "MPI_Ibarrier"), has_begun(left(1), 0, 30)})));
+}
+
 TEST_CASE("diagnosis: those behind in a nonblocking collective") {
     const Pictures pictures = all({has_begun(waiting(0, "MPI_Wait", {collective(3)}), 0, 3),
                                    has_begun(left(1), 0, 2), has_begun(receiving(2, 0), 0, 3)});

@@ -38,7 +38,10 @@ Picture picture() {
             .waits = {wait, Wait{}},
             .open_receives = {need},
             .sent = {{.arrival = true, .comm = 1, .peer = 2, .tag = 3, .messages = 4}, Sent{}},
-            .begun = {{.comm = 1, .arrivals = 2, .collectives = 3}},
+            .begun = {{.comm = 1,
+                       .arrivals = 2,
+                       .collectives = 3,
+                       .latest = {{.number = 3, .call = "MPI_Ibarrier"}}}},
             .communicators = {
                 {.id = 1, .name = "MPI_COMM_WORLD", .hidden = true, .members = ranks("0-7")}}};
 }
@@ -51,6 +54,7 @@ BreakOff break_off() {
                            .comm = "row",
                            .missing = ranks("2"),
                            .waiting = ranks("0-1,3,5"),
+                           .mismatch = true,
                            .text = "rank 2 has left the cell"}}};
 }
 
