@@ -19,6 +19,13 @@ TAKERS = {
     "MPI_Win *": "created_window",
     "MPI_File *": "created_file",
 }
+# What a call leaves behind that fails, for callers that do not look at its error.
+EMPTY = {
+    "MPI_Comm *": "MPI_COMM_NULL",
+    "MPI_Win *": "MPI_WIN_NULL",
+    "MPI_File *": "MPI_FILE_NULL",
+    "MPI_Request *": "MPI_REQUEST_NULL",
+}
 # The parameters that tell what a rank sends and receives: the first of each that there is.
 AMOUNTS = {
     "sends": [
@@ -271,6 +278,8 @@ def generated(function: Function, entry: Entry) -> str:
     body = [f"const std::int64_t bytes = {unused}{sent};"] if sent else []
     # Under the name of the small-count form: ranks may mix the two.
     body.append(f'Call call("{entry.name}", {FINDERS[handle.type].format(handle.name)});')
+    if entry.kind in ("creates", "nonblocking"):
+        body += [f"*{p.name} = {EMPTY[p.type]};" for p in function.parameters if p.type in EMPTY]
     arrival = f"call.arrive({specification.fields()})"
     if detail := specification.detail():
         body.append(f"const auto detail = {detail};")
@@ -297,6 +306,7 @@ def exchanging(function: Function, entry: Entry) -> str:
     parts = [function[n].name for n in ("dest", "sendtag", "source", "recvtag", "request")]
     body = [
         f'Call call("{entry.name}", comm);',
+        "*request = MPI_REQUEST_NULL;",
         unless("call.refused()"),
         f"return call.exchanges({function.native('call.real()')}, {', '.join(parts)});",
     ]

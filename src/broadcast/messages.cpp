@@ -166,6 +166,7 @@ void fields(auto& io, Window& w) {
 }
 void fields(auto& io, StreamNow& s) { io(s.sequence); }
 void fields(auto& /*io*/, CloseOutput& /*nothing*/) {}
+void fields(auto& /*io*/, Leave& /*nothing*/) {}
 void fields(auto& io, AskPicture& a) { io(a.census, a.stacks, a.communicators); }
 void fields(auto& io, Need& n) {
     io(n.kind, n.comm, n.peer, n.tag, n.number, n.received);

@@ -49,6 +49,11 @@ struct CloseOutput {
     bool operator==(const CloseOutput&) const = default;
 };
 
+/// From rank 0 to all: every rank has ended its Python, so the agents may end.
+struct Leave {
+    bool operator==(const Leave&) const = default;
+};
+
 /// From rank 0 to all: answer with a Picture.
 struct AskPicture {
     std::uint32_t census = 0;
@@ -117,9 +122,10 @@ struct Unfinished {
 
 /// Picture, from each rank to rank 0, is the answer to AskPicture. Those of tasks go straight
 /// between rank 0 and an engine.
-using Message = std::variant<Cell, Report, Credit, StreamNow, CloseOutput, AskPicture, Picture,
-                             BreakOff, Parked, Recover, Quiet, Question, Answer, Unfinished,
-                             TaskBatch, TaskResults, TaskNote, TaskControl, TaskReturn, Window>;
+using Message =
+    std::variant<Cell, Report, Credit, StreamNow, CloseOutput, AskPicture, Picture, BreakOff,
+                 Parked, Recover, Quiet, Question, Answer, Unfinished, TaskBatch, TaskResults,
+                 TaskNote, TaskControl, TaskReturn, Window, Leave>;
 
 class WireError : public std::runtime_error {
   public:

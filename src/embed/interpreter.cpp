@@ -105,6 +105,19 @@ void Interpreter::handle_signals() {
         PyErr_WriteUnraisable(nullptr);
 }
 
+void Interpreter::await_threads() {
+    py::gil_scoped_acquire gil;
+    const auto threading =
+        py::reinterpret_steal<py::object>(PyImport_GetModule(py::str("threading").ptr()));
+    if (!threading) return;
+    try {
+        // As Py_Finalize does it, which finds nothing left to wait for then.
+        threading.attr("_shutdown")();
+    } catch (py::error_already_set& error) {
+        error.discard_as_unraisable("threading._shutdown");
+    }
+}
+
 Outcome Interpreter::finalize() {
     end_with_gil();
     PyGILState_Ensure();

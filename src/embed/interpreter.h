@@ -31,6 +31,8 @@ class Interpreter {
     void handle_signals();
     /// Ends Python as `python` does at its end: threads, atexit, destructors.
     Outcome finalize();
+    /// Waits for the threads that Python waits for at its end.
+    void await_threads();
 
   private:
     std::optional<Runner> runner_;

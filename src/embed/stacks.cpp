@@ -86,6 +86,10 @@ void end_with_gil() {
     while (functions_to_run > 0) ::sched_yield();
 }
 
+void end_threads(const std::vector<pthread_t>& threads) {
+    for (pthread_t thread : threads) PyThreadState_SetAsyncExc(thread, PyExc_SystemExit);
+}
+
 void raise_in_main_thread(bool interrupt) {
     try {
         py::object type = interrupt ? py::reinterpret_borrow<py::object>(PyExc_KeyboardInterrupt)

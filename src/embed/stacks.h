@@ -27,5 +27,7 @@ void end_with_gil();
 /// Has a KeyboardInterrupt or mpirepl.DeadlockError raised in the main thread, wherever it is in
 /// Python. The caller must hold the GIL.
 void raise_in_main_thread(bool interrupt);
+/// Raises SystemExit in other threads, which ends each silently.
+void end_threads(const std::vector<pthread_t>& threads);
 
 }  // namespace mpirepl

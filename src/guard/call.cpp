@@ -152,9 +152,14 @@ int Call::exchanges(int result, int destination, int send_tag, int source, int r
 }
 
 int park() {
+    state().calls_failed = true;
+    await_end_of_break();
+    return state().broken_off;
+}
+
+void await_end_of_break() {
     Thread& thread = this_thread();
     thread.parked = true;
-    state().calls_failed = true;
     while (state().breaking) {
         if (thread.is_main) {
             state().main_parked = true;
@@ -163,7 +168,6 @@ int park() {
         nap(std::chrono::microseconds(200));
     }
     thread.parked = false;
-    return state().broken_off;
 }
 
 }  // namespace mpirepl::guard

@@ -50,6 +50,16 @@ std::int64_t bytes_of(const int counts[], MPI_Datatype datatype, MPI_Comm comm);
 /// The same, of its local group.
 std::int64_t bytes_of_local(const int counts[], MPI_Datatype datatype, MPI_Comm comm);
 
+/// The status of a call that has failed, for callers that do not look at its error.
+inline void set_empty(MPI_Status* status) {
+    if (status == MPI_STATUS_IGNORE) return;
+    const int error = status->MPI_ERROR;  // which most calls leave as it is
+    *status = {};
+    status->MPI_ERROR = error;
+    status->MPI_SOURCE = MPI_ANY_SOURCE;
+    status->MPI_TAG = MPI_ANY_TAG;
+}
+
 /// One call of user code, from its entry to its return. Every wrapper makes one first.
 class Call {
   public:
@@ -142,5 +152,7 @@ Need need_of(const Context& context, Need::Kind kind, int peer, int tag);
 /// main thread does that.
 /// @return the error that the call must return
 int park();
+/// The same of a main thread that is in no call.
+void await_end_of_break();
 
 }  // namespace mpirepl::guard

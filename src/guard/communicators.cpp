@@ -108,6 +108,7 @@ int MPI_Comm_disconnect(MPI_Comm* comm) {
 
 int MPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm* made) {
     Call call("MPI_Comm_create_group", comm);
+    *made = MPI_COMM_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     if (call.context() != nullptr && call.guarded() && group != MPI_GROUP_NULL && tag >= 0) {
         call.real();
@@ -121,6 +122,7 @@ int MPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm* mad
 int MPI_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int remote_leader,
                          int tag, MPI_Comm* made) {
     Call call("MPI_Intercomm_create", local);
+    *made = MPI_COMM_NULL;
     if (int error = call.arrive({.root = local_leader}); error != MPI_SUCCESS) return error;
     int rank = MPI_PROC_NULL;
     if (local != MPI_COMM_NULL) PMPI_Comm_rank(local, &rank);
@@ -144,6 +146,8 @@ int MPI_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int 
 // The new one is not under the guard: nobody knows when it is there on all ranks.
 int MPI_Comm_idup(MPI_Comm comm, MPI_Comm* made, MPI_Request* request) {
     Call call("MPI_Comm_idup", comm);
+    *made = MPI_COMM_NULL;
+    *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     return call.started(PMPI_Comm_idup(comm, made, request), request);
 }
@@ -155,6 +159,15 @@ int MPI_Comm_create_keyval(MPI_Comm_copy_attr_function* copy, MPI_Comm_delete_at
     bool own = copy == MPI_COMM_NULL_COPY_FN;
     if (error == MPI_SUCCESS && remove != nullptr) note_keyval(keyval, remove, own);
     return error;
+}
+
+// Its number is another's some time later.
+int MPI_Comm_free_keyval(int* keyval) {
+    {
+        auto lock = bookkeeping();
+        state().mpi4py_keyvals.erase(*keyval);
+    }
+    return PMPI_Comm_free_keyval(keyval);
 }
 
 int MPI_Comm_set_errhandler(MPI_Comm comm, MPI_Errhandler handler) {

@@ -157,7 +157,9 @@ int wait_for_all(Call& call, int count, MPI_Request handles[], MPI_Status status
             all.look_at_all();  // those that were done when they began are not in the books
             describe(waiting, all.open(), false);
         };
-        if (!patience.rest(tell)) return broken_off(requests);
+        if (patience.rest(tell)) continue;
+        for (int i = 0; statuses != MPI_STATUSES_IGNORE && i < count; ++i) set_empty(&statuses[i]);
+        return broken_off(requests);
     }
     return all.error();
 }
@@ -171,6 +173,7 @@ extern "C" {
 
 int MPI_Wait(MPI_Request* request, MPI_Status* status) {
     Call call("MPI_Wait");
+    set_empty(status);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     if (!call.guarded()) {
         UsedRequests used(span(1, request));
@@ -191,6 +194,8 @@ int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[]) {
 
 int MPI_Waitany(int count, MPI_Request requests[], int* index, MPI_Status* status) {
     Call call("MPI_Waitany");
+    *index = MPI_UNDEFINED;
+    set_empty(status);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     OneStatus result(status);
     return wait_for_some(call, span(count, requests), [&](UsedRequests& used, bool* done) {
@@ -204,6 +209,7 @@ int MPI_Waitany(int count, MPI_Request requests[], int* index, MPI_Status* statu
 int MPI_Waitsome(int count, MPI_Request requests[], int* done_count, int indices[],
                  MPI_Status statuses[]) {
     Call call("MPI_Waitsome");
+    *done_count = MPI_UNDEFINED;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     Statuses results(count, statuses);
     return wait_for_some(call, span(count, requests), [&](UsedRequests& used, bool* done) {
@@ -215,6 +221,8 @@ int MPI_Waitsome(int count, MPI_Request requests[], int* done_count, int indices
 
 int MPI_Test(MPI_Request* request, int* flag, MPI_Status* status) {
     Call call("MPI_Test");
+    *flag = 1;  // so that loops of callers that do not look at errors end
+    set_empty(status);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(1, request));
     if (used.any_lost()) return refuse_lost(span(1, request));
@@ -223,6 +231,7 @@ int MPI_Test(MPI_Request* request, int* flag, MPI_Status* status) {
 
 int MPI_Testall(int count, MPI_Request requests[], int* flag, MPI_Status statuses[]) {
     Call call("MPI_Testall");
+    *flag = 1;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
@@ -235,6 +244,9 @@ int MPI_Testall(int count, MPI_Request requests[], int* flag, MPI_Status statuse
 
 int MPI_Testany(int count, MPI_Request requests[], int* index, int* flag, MPI_Status* status) {
     Call call("MPI_Testany");
+    *flag = 1;
+    *index = MPI_UNDEFINED;
+    set_empty(status);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
@@ -244,6 +256,7 @@ int MPI_Testany(int count, MPI_Request requests[], int* index, int* flag, MPI_St
 int MPI_Testsome(int count, MPI_Request requests[], int* done_count, int indices[],
                  MPI_Status statuses[]) {
     Call call("MPI_Testsome");
+    *done_count = MPI_UNDEFINED;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(count, requests));
     if (used.any_lost()) return refuse_lost(span(count, requests));
@@ -262,6 +275,8 @@ int MPI_Request_free(MPI_Request* request) {
 
 int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status* status) {
     Call call("MPI_Request_get_status");
+    *flag = 1;
+    set_empty(status);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     UsedRequests used(span(1, &request));
     if (used.any_lost()) return state().broken_off;

@@ -70,11 +70,9 @@ CellEnd end_cell() {
     return end;
 }
 
-void take_part() {
-    bool failed = state().calls_failed;
-    park();
-    state().calls_failed = failed;
-    state().refusing = false;
+void take_part(bool goes_on) {
+    await_end_of_break();
+    if (!goes_on) state().refusing = false;
 }
 
 bool installed() { return state().installed; }
@@ -85,6 +83,13 @@ void break_off(std::uint32_t cell) {
 }
 bool parked() { return state().main_parked; }
 
+std::vector<pthread_t> calling_threads() {
+    auto lock = bookkeeping();
+    std::vector<pthread_t> all;
+    for (const Thread* thread : state().threads)
+        if (!thread->is_main) all.push_back(thread->id);
+    return all;
+}
 bool another_is_parked() {
     auto lock = bookkeeping();
     return std::ranges::any_of(state().threads,

@@ -56,7 +56,8 @@ MpiProfile end_profile();
 /// A break is under way: the main thread must come to take_part(), wherever it is.
 bool breaking();
 /// Waits until all ranks have recovered.
-void take_part();
+/// @param goes_on the cell does on this rank, by other threads, whose calls fail from then on
+void take_part(bool goes_on = false);
 
 // For the agent's thread:
 /// What this rank's threads do.
@@ -77,6 +78,8 @@ void break_off(std::uint32_t cell);
 /// This rank's main thread waits for that.
 bool parked();
 void proceed();
+/// Those of its other threads that have called MPI.
+std::vector<pthread_t> calling_threads();
 /// Another of its threads does.
 bool another_is_parked();
 /// The main thread waits in a call, and has done so for a while.

@@ -56,6 +56,7 @@ int finish(Call& call, Context& context, Need::Kind kind, MPI_Request request,
         if (beside.request != MPI_REQUEST_NULL)
             state().parked.push_back({beside.request, shared, false});
     }
+    set_empty(status);
     return park();
 }
 
@@ -94,6 +95,7 @@ Request described(const Call& call, Request::Kind kind, const Message& m) {
 }
 
 int isend(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {
+    *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = start_send(call, native, m, request);
     if (error == MPI_SUCCESS && is_booked(call, m.peer) && !is_done(*request))
@@ -105,6 +107,7 @@ int isend(Call& call, NativeIsend* native, const Message& m, MPI_Request* reques
 /// @param make the native call
 int init(Call& call, Request::Kind kind, const Message& m, const Request::Make& make,
          MPI_Request* request) {
+    *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = make(call.real(), request);
     if (error != MPI_SUCCESS || !is_booked(call, m.peer)) return error;
@@ -138,7 +141,10 @@ int receive(Call& call, const Message& m, MPI_Status* status) {
 }
 
 int send_and_receive(Call& call, const Message& out, const Message& in, MPI_Status* status) {
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    if (int error = call.refused(); error != MPI_SUCCESS) {
+        set_empty(status);
+        return error;
+    }
     if (call.context() == nullptr || !call.guarded()) {
         if (call.context() != nullptr) count_sent(*call.context(), out.peer, out.tag);
         OneStatus result(status);
@@ -243,7 +249,10 @@ int MPI_Bsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, 
 int MPI_Recv(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
              MPI_Status* status) {
     Call call("MPI_Recv", comm);
-    if (int error = call.refused(); error != MPI_SUCCESS) return error;
+    if (int error = call.refused(); error != MPI_SUCCESS) {
+        set_empty(status);
+        return error;
+    }
     return receive(call, {buf, count, type, source, tag}, status);
 }
 
@@ -297,6 +306,7 @@ int MPI_Ibsend(const void* buf, int count, MPI_Datatype type, int dest, int tag,
 int MPI_Irecv(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
               MPI_Request* request) {
     Call call("MPI_Irecv", comm);
+    *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = PMPI_Irecv(buf, count, type, source, tag, call.real(), request);
     if (error == MPI_SUCCESS && is_booked(call, source))

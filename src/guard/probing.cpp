@@ -59,6 +59,7 @@ extern "C" {
 
 int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status* status) {
     Call call("MPI_Probe", comm);
+    set_empty(status);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     if (call.goes_straight(source)) return PMPI_Probe(source, tag, call.real(), status);
     return probe(call, source, tag,
@@ -67,6 +68,8 @@ int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status* status) {
 
 int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message* message, MPI_Status* status) {
     Call call("MPI_Mprobe", comm);
+    set_empty(status);
+    *message = MPI_MESSAGE_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     OneStatus result(status);
     int error =
@@ -81,6 +84,8 @@ int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message* message, MPI_Sta
 
 int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* flag, MPI_Status* status) {
     Call call("MPI_Iprobe", comm);
+    set_empty(status);
+    *flag = 1;  // a loop ends, too
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     return PMPI_Iprobe(source, tag, call.real(), flag, status);
 }
@@ -88,6 +93,9 @@ int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* flag, MPI_Status* status
 int MPI_Improbe(int source, int tag, MPI_Comm comm, int* flag, MPI_Message* message,
                 MPI_Status* status) {
     Call call("MPI_Improbe", comm);
+    set_empty(status);
+    *message = MPI_MESSAGE_NULL;
+    *flag = 1;  // a loop ends, too
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     OneStatus result(status);
     int error = PMPI_Improbe(source, tag, call.real(), flag, message, result.get());
@@ -98,6 +106,7 @@ int MPI_Improbe(int source, int tag, MPI_Comm comm, int* flag, MPI_Message* mess
 int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message,
                MPI_Request* request) {
     Call call("MPI_Imrecv");
+    *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     FoundMessage found;
     if (!take(message, found)) return state().broken_off;
@@ -112,6 +121,7 @@ int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message,
 
 int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message, MPI_Status* status) {
     Call call("MPI_Mrecv");
+    set_empty(status);
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     FoundMessage found;
     if (!take(message, found)) return state().broken_off;

@@ -303,9 +303,11 @@ class Recovery {
 /// mpi4py keeps a duplicate and a counter of tags, which may differ between ranks now, on an
 /// attribute; without it, it makes new ones.
 void drop_hidden_duplicates(const Contexts& contexts) {
+    const auto keyvals = state().mpi4py_keyvals;  // it may free one with its last attribute
     for (const auto& context : contexts) {
         if (context->kind != Context::Kind::communicator) continue;
-        for (int keyval : state().mpi4py_keyvals) {
+        for (int keyval : keyvals) {
+            if (!state().mpi4py_keyvals.contains(keyval)) continue;
             void* value = nullptr;
             int there = 0;
             // One that hung on another of these may be gone already.

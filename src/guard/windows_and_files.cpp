@@ -132,6 +132,7 @@ int MPI_Win_wait(MPI_Win window) {
 
 int MPI_File_open(MPI_Comm comm, const char* name, int mode, MPI_Info info, MPI_File* file) {
     Call call("MPI_File_open", comm);
+    *file = MPI_FILE_NULL;
     if (int error = call.arrive({.detail = details::mode(mode)}); error != MPI_SUCCESS)
         return error;
     if (call.arrives_in_one_group() && name != nullptr)

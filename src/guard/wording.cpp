@@ -70,10 +70,10 @@ std::string communicators(const Wait& wait, const Census& census) {
     return fmt::format("{}", fmt::join(names, " and "));
 }
 
-/// mpi4py's lowercase calls make a duplicate when they need it first.
+/// mpi4py's lowercase reductions make a duplicate when they need it first.
 bool makes_duplicate(const Wait& wait) {
-    return wait.call == "MPI_Comm_dup" && !wait.callee.empty() && wait.callee.front() >= 'a' &&
-           wait.callee.front() <= 'z';
+    constexpr std::string_view reductions[] = {"reduce", "allreduce", "scan", "exscan"};
+    return wait.call == "MPI_Comm_dup" && std::ranges::count(reductions, wait.callee);
 }
 
 std::string call_on_communicator(const Wait& wait, const Census& census) {

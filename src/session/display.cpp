@@ -110,6 +110,7 @@ void Display::dispatch(Cell cell) {
         watch_.begin(cell, guard::installed(), Clock::now());
         status_.begin(cell, Clock::now());
         failed_ = {};
+        finalizing_ = cell.kind == Cell::Kind::finalize;
         start_cell(std::move(cell), bytes);
     });
 }
@@ -315,6 +316,10 @@ bool Display::on_turn(Clock::time_point now) {
         announced_streaming_ = true;
         if (collector_.running())
             pass_down(agent_.encoded(StreamNow{.sequence = collector_.sequence()}));
+    }
+    if (finalizing_ && !collector_.running() && backlog() == 0) {
+        finalizing_ = false;
+        tell_all(Leave{});
     }
     if (printer_.failure() != 0 && !output_failed_) {
         output_failed_ = true;

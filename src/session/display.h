@@ -92,6 +92,7 @@ class Display : public Relay {
     std::vector<Block> exits_;  ///< their wording depends on whether all ranks exit
     bool announced_streaming_ = true;
     bool output_failed_ = false;
+    bool finalizing_ = false;
 };
 
 }  // namespace mpirepl

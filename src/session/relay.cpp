@@ -10,6 +10,7 @@
 #include "base/mpi_error.h"
 #include "console/pace.h"
 #include "embed/crash_report.h"
+#include "embed/interpreter.h"
 #include "session/task_module.h"
 
 namespace mpirepl {
@@ -159,6 +160,13 @@ void Relay::leave() {
     }
 }
 
+void Relay::await_threads(Interpreter& interpreter) {
+    agent_.now([this] { sentry_.await_threads(); });
+    interpreter.await_threads();
+    if (guard::breaking()) guard::take_part();
+    agent_.now([this] { sentry_.end_python(); });
+}
+
 void Relay::end_finalization(Outcome& outcome) {
     using Why = BrokenCell::Why;
     if (guard::breaking()) guard::take_part();
@@ -209,6 +217,10 @@ void Relay::on_message(int source, Message&& message,
                        pass_down(bytes);
                        close_output();
                    },
+                   [&](Leave&&) {
+                       pass_down(bytes);
+                       agent_.end();
+                   },
                    [&](AskPicture&& question) {
                        pass_down(bytes);
                        sentry_.answer(question);
@@ -244,7 +256,6 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
     interactive_ = cell.interactive;
     if (interactive_ && window_ == widest_window) set_window(Pace::first);
-    finalizing_ = cell.kind == Cell::Kind::finalize;
     bool mine = cell.targets.contains(world_.rank());
     sentry_.begin(cell, mine);
     if (mine) cells_.push_back(std::move(cell));
@@ -261,7 +272,6 @@ bool Relay::on_turn(Clock::time_point now) {
     const bool worked = workbench_.tick(now);
     if (take_warning()) show_what_is_held();
     if (const unsigned number = output_to_save()) save_output(number, now);
-    if (finalizing_ && !collector_.running() && backlog() == 0) agent_.end();
     return worked;
 }
 

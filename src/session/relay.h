@@ -21,6 +21,8 @@
 
 namespace mpirepl {
 
+class Interpreter;
+
 /// What a rank does besides running Python, as the listener of its agent: passes cells down the
 /// tree and to this rank's main thread, gathers what this rank and those below it print, and gives
 /// it on. Where to is up to the two derived classes: Uplink (to the parent) and Display (rank 0's
@@ -55,11 +57,13 @@ class Relay : public AgentListener {
     /// The code of the current cell has ended here: takes part in a break that is under way. The
     /// caller holds the GIL.
     std::optional<BrokenCell> end_code();
+    /// Waits for the threads that Python waits for at its end: from now on they count alone.
+    void await_threads(Interpreter& interpreter);
     /// The same when Python has ended: an atexit handler may have failed so, which then counts.
     void end_finalization(Outcome& outcome);
     /// This rank has run its part of the current cell, which has raised that, if anything.
     void finish(Outcome outcome, const std::string& raised);
-    /// Waits until the answers to the finalizing cell have gone on.
+    /// Waits until all ranks have ended their Python, and the answers have gone on.
     void leave();
 
     Workbench& workbench() { return workbench_; }
@@ -87,6 +91,7 @@ class Relay : public AgentListener {
     /// Runs tasks of this rank's workbench.
     void run_tasks();
 
+    std::size_t backlog() const { return collector_.held_bytes() + outgoing(); }
     void pass_down(const std::shared_ptr<const std::string>& bytes);
     void start_cell(Cell&& cell, const std::shared_ptr<const std::string>& bytes);
     void close_output() { capture_.close_output(); }
@@ -108,7 +113,6 @@ class Relay : public AgentListener {
     void post_block(Stream stream, std::string text);
     void add_own(Stream stream, std::string text);
     bool has_room_for(int source) const;
-    std::size_t backlog() const { return collector_.held_bytes() + outgoing(); }
     void grant_credit();
     void show_what_is_held();
     void save_output(unsigned number, Clock::time_point now);
@@ -123,7 +127,6 @@ class Relay : public AgentListener {
     Clock::time_point next_unfinished_{};
     std::optional<Clock::time_point> saving_since_;
     bool paused_ = false;
-    bool finalizing_ = false;
 };
 
 /// Every rank but 0: what has been gathered goes to the parent.

@@ -1,6 +1,7 @@
 #include "session/sentry.h"
 
 #include <fmt/format.h>
+#include <pybind11/pybind11.h>
 
 #include <algorithm>
 #include <csignal>
@@ -26,12 +27,19 @@ bool has(const std::vector<pthread_t>& threads, pthread_t thread) {
                        [&](pthread_t t) { return ::pthread_equal(t, thread) != 0; });
 }
 
+/// The main thread, which waits for another in Python, does its part of a break meanwhile.
+int take_part_of_waiting_thread(void* /*nothing*/) {
+    const pybind11::gil_scoped_release release;
+    if (guard::breaking()) guard::take_part(true);
+    return 0;
+}
+
 }  // namespace
 
 void Sentry::begin(const Cell& cell, bool mine) {
     after_tasks_ = mine ? Phase::running : Phase::not_mine;
     if (!in_tasks_) phase_ = after_tasks_;
-    has_python_ = cell.kind != Cell::Kind::finalize;
+    has_python_ = true;
     sequence_ = cell.sequence;
     guarded_ = cell.guarded;
     raised_.clear();
@@ -59,6 +67,17 @@ void Sentry::end_tasks() {
     });
 }
 
+void Sentry::await_threads() {
+    awaits_threads_ = true;
+    phase_ = Phase::left;
+}
+
+void Sentry::end_python() {
+    awaits_threads_ = has_python_ = false;
+    if (auto question = std::exchange(unanswered_, std::nullopt)) send(*question, Picture{});
+    phase_ = Phase::running;
+}
+
 void Sentry::leave(const std::string& raised) {
     phase_ = Phase::left;
     raised_ = raised;
@@ -66,7 +85,8 @@ void Sentry::leave(const std::string& raised) {
 
 Picture::State Sentry::state_of(const guard::Look& look) const {
     if (phase_ == Phase::not_mine) return Picture::State::not_targeted;
-    if (phase_ == Phase::left) return Picture::State::left;
+    if (phase_ == Phase::left)
+        return look.picture.waits.empty() ? Picture::State::left : Picture::State::waiting;
     if (awaits_tasks_) return Picture::State::not_targeted;
     return look.main_waits ? Picture::State::waiting : Picture::State::computing;
 }
@@ -166,7 +186,13 @@ void Sentry::tick(Clock::time_point now) {
         wake_main_thread();
         next_wake_ = now + (wake_wait_ *= 2);
     }
-    if (order_ && phase_ == Phase::running && has_python_ && now > next_raise_) {
+    if (awaits_threads_ && guard::breaking() && !guard::parked() && now > next_wake_) {
+        next_wake_ = now + shortest_wake;
+        Py_AddPendingCall(take_part_of_waiting_thread, nullptr);
+        wake_main_thread();
+    }
+    const bool runs = phase_ == Phase::running || awaits_threads_;
+    if (order_ && runs && has_python_ && now > next_raise_) {
         next_raise_ = now + raise_after;
         raise_again();
     }
@@ -177,8 +203,12 @@ void Sentry::raise_again() {
     if (order_->interrupt && guard::breaking() && !guard::parked() && guard::another_is_parked())
         interrupt_task();
     if (!guard::refusing()) return;
-    with_gil([interrupt = order_->interrupt] {
-        if (guard::refusing()) raise_in_main_thread(interrupt);
+    with_gil([interrupt = order_->interrupt, others = awaits_threads_] {
+        if (!guard::refusing()) return;
+        if (others)
+            end_threads(guard::calling_threads());
+        else
+            raise_in_main_thread(interrupt);
     });
 }
 
@@ -187,9 +217,13 @@ std::optional<BrokenCell> Sentry::end_cell() {
     if (!end.broken_off) return std::nullopt;
     auto order = agent_.now([this] { return std::exchange(order_, std::nullopt); });
     using Why = BrokenCell::Why;
-    if (!end.ended_by.empty())
-        return BrokenCell{.why = Why::ended,
-                          .text = end.ended_by + " was called: the cell ends here"};
+    if (!end.ended_by.empty()) {
+        BrokenCell ended{.why = Why::ended,
+                         .text = end.ended_by + " was called: the cell ends here"};
+        for (const Diagnosis& diagnosis : order ? order->diagnoses : std::vector<Diagnosis>())
+            if (diagnosis.ranks.contains(rank_)) ended.text += "\n  before, " + diagnosis.text;
+        return ended;
+    }
     if (!end.mismatch.empty())
         return BrokenCell{.why = Why::mismatch,
                           .text = std::move(end.mismatch),

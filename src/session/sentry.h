@@ -49,6 +49,10 @@ class Sentry {
     /// Runs tasks of views: for the guard they are part of the cell that runs elsewhere, or here.
     void begin_tasks();
     void end_tasks();
+    /// Python waits for its threads before it ends: whether this rank waits is up to them.
+    void await_threads();
+    /// Python ends: nothing can be asked of it any more, and its atexit handlers may wait.
+    void end_python();
     /// Ends the cell for the guard, and says whether it was broken off.
     std::optional<BrokenCell> end_cell();
 
@@ -79,6 +83,7 @@ class Sentry {
     Clock::time_point parked_since_;
     bool told_parked_ = false;
     bool broken_ = false;  ///< in this cell
+    bool awaits_threads_ = false;
     std::optional<BreakOff> order_;
     Clock::time_point next_raise_;
     Clock::duration wake_wait_ = Clock::duration::max();  ///< until the main thread is woken again

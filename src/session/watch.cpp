@@ -94,7 +94,10 @@ void Watch::take(Picture&& picture) {
     if (phase_ == Phase::breaking && !asks_for_where_) {
         RankSet excused = parked_;
         excused.insert(asking_());
-        std::erase_if(pictures_, [&](const Picture& p) { return excused.contains(p.rank); });
+        std::erase_if(pictures_, [&](const Picture& p) {
+            return excused.contains(p.rank) || p.state == Picture::State::left ||
+                   p.state == Picture::State::not_targeted;
+        });
         if (!pictures_.empty())
             say_("mpirepl: still running after the interrupt:\n" + guard::where(pictures_), true);
     } else if (std::exchange(asks_for_where_, false)) {
@@ -161,9 +164,10 @@ void Watch::note_parked(const Parked& parked) {
     parked_.insert(RankSet::single(parked.rank));
     if (parked_.count() < size_) return;
     tell_(Recover{.sequence = sequence_});
+    parked_ = {};
+    broken_at_ = Clock::now();  // who goes on for long after that is named, too
     if (!breaks_tasks_off_) return;
     // The program that has submitted them goes on, and may submit more.
-    parked_ = {};
     candidate_.clear();
     rest(longest_pause);
 }

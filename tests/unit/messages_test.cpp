@@ -85,6 +85,7 @@ std::vector<Message> messages() {
             Credit{.bytes = 0xffff'ffff},
             StreamNow{.sequence = 7},
             Window{.bytes = 4096},
+            Leave{},
             Question{.rank = 3, .number = 2, .hidden = true, .prompt = "name? "},
             Answer{.number = 2, .kind = Answer::Kind::end, .text = "x"},
             Unfinished{.rank = 1, .to_stderr = true, .text = "45%"},
