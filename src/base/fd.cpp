@@ -1,6 +1,7 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,12 @@ void open_missing_standard_fds() {
     for (int fd = 0; fd <= 2; ++fd)
         if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF && ::open("/dev/null", O_RDWR) != fd)
             throw std::system_error(errno, std::generic_category(), "/dev/null");
+}
+
+void leave_controlling_terminal() {
+    if (::getsid(0) == ::getpid()) return;  // the whole session would lose it
+    const Fd terminal(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (terminal) ::ioctl(terminal.get(), TIOCNOTTY);
 }
 
 Fd duplicate(int fd) {

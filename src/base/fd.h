@@ -29,6 +29,11 @@ class Fd {
 /// later is taken for one of them.
 void open_missing_standard_fds();
 
+/// Gives up this process's controlling terminal, in favour of none. A child that reads /dev/tty
+/// gets an error then, which would else stop it and with it this process, in the background under a
+/// launcher.
+void leave_controlling_terminal();
+
 /// A copy of `fd` above the standard ones, closed in children.
 Fd duplicate(int fd);
 

@@ -94,7 +94,8 @@ struct Picture {
     std::uint32_t census = 0;  ///< the question that it answers
     std::int32_t rank = 0;
     State state = State::computing;
-    std::string left_by;  ///< left: by this exception, "ZeroDivisionError"; or empty
+    bool left = false;    ///< the cell has ended here, also if other threads wait
+    std::string left_by;  ///< by this exception, "ZeroDivisionError"; or empty
     std::string where;    ///< computing: the main thread's innermost line, as in Wait; may be empty
     std::uint64_t events = 0;  ///< grows whenever something happens here
     std::vector<Wait> waits;

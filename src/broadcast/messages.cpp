@@ -184,8 +184,8 @@ void fields(auto& io, CommunicatorInfo& c) { io(c.id, c.name, c.hidden, c.member
 void fields(auto& io, BegunCollective& b) { io(b.number, b.call); }
 void fields(auto& io, Begun& b) { io(b.comm, b.arrivals, b.collectives, b.latest); }
 void fields(auto& io, Picture& p) {
-    io(p.census, p.rank, p.state, p.left_by, p.where, p.events, p.waits, p.open_receives, p.sent,
-       p.begun, p.communicators);
+    io(p.census, p.rank, p.state, p.left, p.left_by, p.where, p.events, p.waits, p.open_receives,
+       p.sent, p.begun, p.communicators);
     io.expect(p.rank >= 0, "no such rank");
 }
 void fields(auto& io, Diagnosis& d) {

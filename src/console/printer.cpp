@@ -63,7 +63,7 @@ void sort_for_display(std::vector<Block>& blocks) {
 
 std::string Printer::start_of_line(const Block& block) const {
     std::string start = prefix(block);
-    if (!coloured_) return start;
+    if (!(goes_to_stderr(block.stream) ? coloured_.err : coloured_.out)) return start;
     start.pop_back();
     return fmt::format("\033[{}m{}\033[0m ", colour(block), start);
 }

@@ -13,9 +13,14 @@ namespace mpirepl {
 /// stream. Belongs to the agent's thread.
 class Printer {
   public:
+    /// On which of the two destinations prefixes have the colours of their ranks.
+    struct Coloured {
+        bool out;
+        bool err;
+    };
+
     /// @param sink takes the text; it outlives this
-    /// @param coloured prefixes have the colours of their ranks
-    explicit Printer(Sink& sink, bool coloured = false) : sink_(sink), coloured_(coloured) {}
+    explicit Printer(Sink& sink, Coloured coloured = {}) : sink_(sink), coloured_(coloured) {}
 
     /// Prints the blocks in their order.
     void print(const std::vector<Block>& blocks);
@@ -34,7 +39,7 @@ class Printer {
     void append_lines(std::string& text, const Block& block) const;
 
     Sink& sink_;
-    bool coloured_;
+    Coloured coloured_;
 };
 
 /// The order in which a quick cell is shown: by rank, then stream.

@@ -75,13 +75,15 @@ void Screen::show_status(std::vector<std::string> lines) {
     terminal_.write(out, std::move(bytes));
 }
 
-/// The cursor stands at the end of the last line of the status.
-std::string Screen::erasing() const {
-    if (status_.empty()) return {};
-    if (status_.size() == 1) return "\r\033[J";
-    return fmt::format("\r\033[{}A\033[J", status_.size() - 1);
-}
+/// The cursor stands at the beginning of the status: it stays there when the window gets narrower
+/// and the terminal makes two lines of one.
+std::string Screen::erasing() const { return status_.empty() ? "" : "\r\033[J"; }
 
-std::string Screen::drawing() const { return fmt::format("{}", fmt::join(status_, "\n")); }
+std::string Screen::drawing() const {
+    if (status_.empty()) return {};
+    const std::string up =
+        status_.size() > 1 ? fmt::format("\033[{}A", status_.size() - 1) : std::string();
+    return fmt::format("{}\r{}", fmt::join(status_, "\n"), up);
+}
 
 }  // namespace mpirepl

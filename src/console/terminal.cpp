@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -40,6 +41,8 @@ struct Process {
     std::string name;
     char state = '?';
     pid_t parent = 0;
+    pid_t group = 0;
+    pid_t group_in_front = -1;  ///< at its terminal; -1: it has none
 };
 
 Process look_up(pid_t process) {
@@ -48,9 +51,12 @@ Process look_up(pid_t process) {
     std::size_t close = line.rfind(')');
     if (open == std::string::npos || close == std::string::npos || close + 3 >= line.size())
         return {};
-    return {.name = line.substr(open + 1, close - open - 1),
-            .state = line[close + 2],
-            .parent = static_cast<pid_t>(std::atol(line.c_str() + close + 4))};
+    Process found{.name = line.substr(open + 1, close - open - 1), .state = line[close + 2]};
+    int session = 0;
+    int terminal = 0;
+    const int read = std::sscanf(line.c_str() + close + 3, "%d %d %d %d %d", &found.parent,
+                                 &found.group, &session, &terminal, &found.group_in_front);
+    return read == 5 ? found : Process();
 }
 
 std::string descriptor(pid_t process, int fd) { return fmt::format("/proc/{}/fd/{}", process, fd); }
@@ -132,6 +138,7 @@ Terminal::Terminal(TerminalPlace place)
             fmt::format("the terminal {} cannot be used: {}", place_.path, std::strerror(errno)));
     modes_ = raw(before_);
     keeper_.emplace(fd(), before_, modes_, place_.launcher);
+    if (place_.launcher != 0) leave_controlling_terminal();
     if (in_foreground()) make_raw();
 }
 
@@ -164,10 +171,16 @@ void Terminal::restore() {
 }
 
 bool Terminal::in_foreground() const {
-    pid_t reader = place_.launcher != 0 ? place_.launcher : ::getpid();
-    if (look_up(reader).state == 'T') return false;
-    pid_t foreground = ::tcgetpgrp(fd());  // fails where it is not our controlling terminal
-    return foreground < 0 || foreground == ::getpgid(reader);
+    const Process reader = look_up(place_.launcher != 0 ? place_.launcher : ::getpid());
+    if (reader.state == 'T' || reader.group == 0) return false;
+    return reader.group_in_front < 0 || reader.group_in_front == reader.group;
+}
+
+bool Terminal::launcher_is_stopped() const { return look_up(place_.launcher).state == 'T'; }
+
+bool Terminal::is_gone() const {
+    termios modes{};
+    return ::tcgetattr(fd(), &modes) != 0;
 }
 
 bool Terminal::suspend() const {

@@ -51,6 +51,9 @@ class Terminal {
     bool is_raw() const { return raw_; }
     /// The shell has put the job in front: keys are ours.
     bool in_foreground() const;
+    bool launcher_is_stopped() const;
+    /// The window has been closed.
+    bool is_gone() const;
     /// Stops the launcher, or this process where there is none, and what the shell has started with
     /// it. Not by SIGTSTP: launchers catch that and pass it on to the ranks.
     /// @return false where that cannot be

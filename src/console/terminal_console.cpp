@@ -36,6 +36,7 @@ void prepare(int editor_side, const termios& like) {
     termios modes = like;
     modes.c_oflag &= ~static_cast<tcflag_t>(OPOST);
     modes.c_lflag |= ICANON | ECHO | ISIG | IEXTEN;
+    modes.c_lflag &= ~static_cast<tcflag_t>(ECHOCTL);  // keys of ours may come before the editor
     modes.c_iflag |= ICRNL;
     ::tcsetattr(editor_side, TCSANOW, &modes);
 }
@@ -74,6 +75,10 @@ TerminalConsole::TerminalConsole(TerminalPlace place, Fd keys, Fd out, Fd err)
     editor_side_ = Fd(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
     prepare(editor_side_.get(), terminal_.modes_before());
     follow_size();
+    if (!terminal_.is_raw()) {  // the shell has begun the job in the background
+        screen_.leave();
+        suspended_ = was_behind_ = begun_behind_ = true;
+    }
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0) {
         room_reader_ = Fd(ends[0]);
@@ -104,6 +109,13 @@ void TerminalConsole::await_keys() {
         }
         await_keys();
     });
+}
+
+/// A launcher that has begun in the background, and was not stopped for reading, never does.
+void TerminalConsole::read_keys_here() {
+    keys_->close();
+    keys_->assign(duplicate(terminal_.fd()).release());
+    await_keys();
 }
 
 Keyboard::Reader TerminalConsole::reader() const {
@@ -279,15 +291,21 @@ void TerminalConsole::suspend() {
 }
 
 void TerminalConsole::look_whether_resumed(Clock::time_point now) {
+    if (terminal_.is_gone()) {
+        events_.closed();
+        return;
+    }
     if (!terminal_.in_foreground()) {
         was_behind_ = true;
         in_front_since_ = now;
+        begun_behind_ &= !terminal_.launcher_is_stopped();
         return;
     }
     if (suspended_ && now - in_front_since_ < launcher_tells) return;
     if (suspended_ && !was_behind_ && now - suspended_at_ < until_stopped) return;
     terminal_.make_raw();
     suspended_ = false;
+    if (std::exchange(begun_behind_, false)) read_keys_here();
     const bool line_is_gone = screen_.come_back();
     screen_.pass(std::exchange(while_suspended_, {}));
     if (line_is_gone) redraw();

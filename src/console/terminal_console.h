@@ -52,6 +52,7 @@ class TerminalConsole {
     int columns() const { return columns_; }
     int lines() const { return lines_; }
     bool has_output() const { return shown_.out; }
+    bool has_errors() const { return shown_.err; }
 
     // For any thread:
     /// The path of the pseudo terminal.
@@ -81,6 +82,7 @@ class TerminalConsole {
 
   private:
     void await_keys();
+    void read_keys_here();
     void take_keys(std::string_view bytes);
     void obey(Keyboard::Command command);
     void decide_about_killing(char key);
@@ -118,6 +120,7 @@ class TerminalConsole {
     std::atomic<int> columns_ = 0;
     std::atomic<int> lines_ = 0;
     bool suspended_ = false;
+    bool begun_behind_ = false;
     bool was_behind_ = false;  ///< since then another job has had the terminal
     Clock::time_point suspended_at_{};
     Clock::time_point in_front_since_{};

@@ -22,7 +22,10 @@ Census::Census(const std::vector<Picture>& pictures) {
     for (const Picture& picture : pictures) {
         const RankSet rank = RankSet::single(picture.rank);
         ranks_.insert(rank);
-        if (picture.state == Picture::State::waiting) waiting_.insert(rank);
+        if (picture.state == Picture::State::waiting) {
+            waiting_.insert(rank);
+            if (!picture.left) waiting_in_cell_.insert(rank);
+        }
         pictures_.emplace(picture.rank, &picture);
         for (const CommunicatorInfo& info : picture.communicators)
             communicators_.emplace(info.id, &info);

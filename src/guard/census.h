@@ -19,6 +19,8 @@ class Census {
 
     const RankSet& ranks() const { return ranks_; }
     const RankSet& waiting() const { return waiting_; }
+    /// Those whose main thread has not left the cell.
+    const RankSet& waiting_in_cell() const { return waiting_in_cell_; }
     /// Null if there is none of that rank.
     const Picture* picture(int rank) const;
     /// Null if no picture tells of it.
@@ -33,6 +35,7 @@ class Census {
 
     RankSet ranks_;
     RankSet waiting_;
+    RankSet waiting_in_cell_;
     std::unordered_map<int, const Picture*> pictures_;
     std::unordered_map<std::uint64_t, const CommunicatorInfo*> communicators_;
     // All members ask the same when all wait in one collective.

@@ -194,8 +194,11 @@ RankSet Deadlock::cycle(RankSet ranks) const {
 }
 
 /// Goes from those who are waited for to those they wait for, until it meets ranks that do not
-/// wait, or has been round.
+/// wait, or have left the cell with a thread that does, or has been round.
 Deadlock::Reason Deadlock::reason(int rank) const {
+    // Where the cell goes on nobody waits for threads of what has ended.
+    const RankSet waiting =
+        census_.picture(rank)->left ? census_.waiting() : census_.waiting_in_cell();
     RankSet reached;
     for (RankSet level = RankSet::single(rank); !level.empty();) {
         reached.insert(level);
@@ -206,7 +209,7 @@ Deadlock::Reason Deadlock::reason(int rank) const {
         for (int waiting : level.ranks()) next.insert(waiters_.at(waiting).missing);
         next = next.within(census_.ranks());
         next.remove(reached);
-        level = next.within(census_.waiting());
+        level = next.within(waiting);
         next.remove(level);
         if (!next.empty()) return {culprits(next)};
     }

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "broadcast/messages.h"
-#include "console/sink.h"
+#include "console/printer.h"
 
 namespace mpirepl {
 
@@ -36,7 +36,7 @@ class FrontEnd {
 
     /// Where output goes. It is there before Python is.
     virtual Sink& sink() = 0;
-    virtual bool coloured() const { return false; }
+    virtual Printer::Coloured coloured() const { return {}; }
     /// Of the terminal; 0: there is none.
     virtual int columns() const { return 0; }
     virtual int lines() const { return 0; }

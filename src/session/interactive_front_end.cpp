@@ -69,8 +69,9 @@ Sink& InteractiveFrontEnd::sink() {
     return *writer_;
 }
 
-bool InteractiveFrontEnd::coloured() const {
-    return console_ && console_->has_output() && colours_wanted();
+Printer::Coloured InteractiveFrontEnd::coloured() const {
+    if (!console_ || !colours_wanted()) return {};
+    return {.out = console_->has_output(), .err = console_->has_errors()};
 }
 
 void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter) {

@@ -26,7 +26,7 @@ class InteractiveFrontEnd : public FrontEnd {
                         Fd out, Fd err);
 
     Sink& sink() override;
-    bool coloured() const override;
+    Printer::Coloured coloured() const override;
     int columns() const override { return console_ ? console_->columns() : 0; }
     int lines() const override { return console_ ? console_->lines() : 0; }
     bool interactive() const override { return true; }

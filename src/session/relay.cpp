@@ -255,7 +255,10 @@ void Relay::start_cell(Cell&& cell, const std::shared_ptr<const std::string>& by
     cell_number_ = cell.number;
     collector_.begin(cell.sequence, ranks, cell.fold, Clock::now());
     interactive_ = cell.interactive;
-    if (interactive_ && window_ == widest_window) set_window(Pace::first);
+    if (interactive_ && window_ == widest_window) {
+        set_window(Pace::first);
+        if (world_.rank() != 0) leave_controlling_terminal();
+    }
     bool mine = cell.targets.contains(world_.rank());
     sentry_.begin(cell, mine);
     if (mine) cells_.push_back(std::move(cell));

@@ -142,6 +142,7 @@ void Sentry::complete(guard::Look& look, const std::vector<PythonThread>& thread
 void Sentry::send(const AskPicture& question, Picture&& picture) {
     picture.census = question.census;
     picture.rank = rank_;
+    picture.left = phase_ == Phase::left;
     picture.left_by = raised_;
     if (picture.state == Picture::State::computing) owes_quiet_ = question.census;
     tell_(std::move(picture));

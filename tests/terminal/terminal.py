@@ -298,6 +298,10 @@ class Terminal:
         """Return the processes of the command, without the shell around it."""
         return [pid for pid in marked_processes(self._mark) if pid != self._child.pid]
 
+    def names(self) -> list[str]:
+        """Return their command lines."""
+        return [describe(pid) for pid in self.processes()]
+
     def launcher(self) -> int:
         """Return the process of mpiexec."""
         ranks = [pid for pid in self.processes() if variable(pid, "OMPI_COMM_WORLD_RANK")]
@@ -335,7 +339,7 @@ class Terminal:
 
     def describe(self) -> str:
         """Describe what is on the screen and what came last, for the report of a failure."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             while self._read(0):
                 pass
         lines = [f"  |{line}" for line in self.text().rstrip().split("\n")[-LINES:]]

@@ -99,6 +99,18 @@ TEST_CASE("diagnosis: nonblocking collectives that differ") {
     CHECK_FALSE(is_deadlock(all({calls(first, "MPI_Ibarrier"), has_begun(left(1), 0, 30)})));
 }
 
+TEST_CASE("diagnosis: a thread of an earlier cell waits where the cell has ended") {
+    Picture served = waiting(0, {in_thread(in("MPI_Mprobe", {receive(any_rank)}))});
+    served.left = true;
+    served.left_by = "ValueError";
+    const Pictures pictures = all({served, receiving(1, 0)});
+    CHECK(is_deadlock(pictures));
+    CHECK(told_to(1, pictures) ==
+          "rank 0 has left the cell (ValueError)\n"
+          "  waiting in MPI_Recv from 0 on MPI_COMM_WORLD, f.py:3 in f\n"
+          "  rank 0 waits in MPI_Mprobe from any rank on MPI_COMM_WORLD, f.py:3 in f, in a thread");
+}
+
 TEST_CASE("diagnosis: those behind in a nonblocking collective") {
     const Pictures pictures = all({has_begun(waiting(0, "MPI_Wait", {collective(3)}), 0, 3),
                                    has_begun(left(1), 0, 2), has_begun(receiving(2, 0), 0, 3)});

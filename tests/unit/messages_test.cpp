@@ -32,6 +32,7 @@ Picture picture() {
     return {.census = 4,
             .rank = 7,
             .state = Picture::State::waiting,
+            .left = true,
             .left_by = "ZeroDivisionError",
             .where = "sim.py:40 in step",
             .events = 99,
@@ -297,7 +298,7 @@ TEST_CASE("messages: numbers that cannot be") {
 TEST_CASE("messages: kinds of pictures and needs out of range") {
     const std::string bytes = encode(Picture{.open_receives = {Need{}}}, epoch);
     const std::size_t state = index_place + 1 + 4 + 4 + 4;
-    const std::size_t need = state + 1 + 4 + 4 + 8 + 4 + 4;
+    const std::size_t need = state + 1 + 1 + 4 + 4 + 8 + 4 + 4;
     for (char good : {0, 1, 2, 3, 4}) CHECK_FALSE(is_refused(patched(bytes, state, good)));
     for (char good : {0, 1, 2, 3}) CHECK_FALSE(is_refused(patched(bytes, need, good)));
     for (char bad : {5, 127}) CHECK(is_refused(patched(bytes, state, bad)));

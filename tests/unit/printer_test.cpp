@@ -99,7 +99,7 @@ TEST_CASE("printer: quick cells are shown by rank, then stream, errors last") {
 }
 
 TEST_CASE_FIXTURE(Printed, "printer: colours are the ranks'") {
-    const Printer coloured(writer, true);
+    const Printer coloured(writer, {.out = true, .err = true});
     CHECK(coloured.start_of_line(out("0", "")) == "\033[32m[stdout:0]\033[0m ");
     CHECK(coloured.start_of_line(err("0-4", "")) == "\033[32m[stderr:0-4]\033[0m ");
     CHECK(coloured.start_of_line(out("1", "")) == "\033[33m[stdout:1]\033[0m ");

@@ -32,13 +32,13 @@ TEST_CASE_FIXTURE(Shown, "screen: output above the status, which is gone without
     screen.write(Sink::out, "a\n");
     CHECK(terminal.take() == "a\n");
     screen.show_status({"one", "two"});
-    CHECK(terminal.take() == "one\ntwo");
+    CHECK(terminal.take() == "one\ntwo\r\033[1A");
     screen.show_status({"one", "two"});
     CHECK(terminal.take() == "");
     screen.write(Sink::err, "b\n");
-    CHECK(terminal.take() == "\r\033[1A\033[Jb\none\ntwo");
+    CHECK(terminal.take() == "\r\033[Jb\none\ntwo\r\033[1A");
     screen.show_status({});
-    CHECK(terminal.take() == "\r\033[1A\033[J");
+    CHECK(terminal.take() == "\r\033[J");
     CHECK(past.text == "");
 }
 

@@ -195,6 +195,17 @@ def ctrl_c_at_the_end(t: Terminal):
     t.ends(0)
 
 
+@scenario()
+def reading_the_terminal_itself(t: Terminal):
+    """A cell and its children that open /dev/tty get an error: they would stop their rank."""
+    text = t.cell("open('/dev/tty').readline()")
+    expect("OSError" in text, f"there is no error: {text}")
+    text = t.cell("!head -1 /dev/tty || echo none")
+    expect(text.count("] none") == 3, f"head has read: {text}")
+    t.cell("!stty sane </dev/tty")
+    expect("Out[1:4]: 2" in t.cell("1 + 1"), "the session does not work as before")
+
+
 LATE = """\
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -32,6 +32,34 @@ def session_from_a_shell(t: Terminal, scene: Scene):
 
 
 @scenario(**SHELL)
+def begun_in_the_background(t: Terminal, scene: Scene):
+    """With & the terminal stays the shell's, and fg brings the prompt."""
+    t.asks("shell> ")
+    t.type(f"mpiexec -n 2 {scene.mpirepl} &{ENTER}")
+    t.until(lambda: sum("mpirepl" in name for name in t.names()) > 3, "the ranks and the keeper")
+    t.type(f"echo one{ENTER}")
+    t.until(lambda: "\none\n" in t.text(), "the shell's echo")
+    expect("In [1]" not in t.text(), "the prompt is there already")
+    t.type(f"fg{ENTER}")
+    t.prompt()
+    expect("Out[1:1]: 2" in t.cell("1 + 1"), "a cell does not work")
+    leave_shell(t)
+
+
+@scenario(**SHELL)
+def closed_window_of_a_background_job(t: Terminal, scene: Scene):
+    """A job that has never been in front ends with the window, also when its shell has left."""
+    t.asks("shell> ")
+    t.type(f"mpiexec -n 2 {scene.mpirepl} &{ENTER}")
+    t.until(lambda: sum("mpirepl" in name for name in t.names()) > 3, "the ranks and the keeper")
+    t.type(f"disown{ENTER}")
+    t.type(f"echo one{ENTER}")
+    t.until(lambda: "\none\n" in t.text(), "the shell's echo")
+    t.close()
+    t.nothing_is_left()
+
+
+@scenario(**SHELL)
 def suspended_at_the_prompt(t: Terminal, scene: Scene):
     """Ctrl-Z gives the terminal back to the shell, fg comes back to the same line."""
     begin(t, scene)

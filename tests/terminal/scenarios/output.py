@@ -203,6 +203,16 @@ def errors_to_a_file(t: Terminal, scene: Scene):
     )
 
 
+@scenario(command="mpiexec -n 2 {mpirepl} 2>err.txt", environment={"NO_COLOR": None})
+def errors_without_colours_to_a_file(t: Terminal, scene: Scene):
+    """What is not on the terminal has no colours."""
+    t.cell("print('here'); import sys; print('there', file=sys.stderr); 1 / 0")
+    t.leave()
+    errors = (scene.home / "err.txt").read_text()
+    expect("[stderr:1] there\n[error:0-1] Traceback" in errors, f"other lines: {errors!r}")
+    expect(b"\x1b[33m[stdout:1]" in t.raw, "the terminal has no colours")
+
+
 @scenario(PLAIN, options="-o out.txt")
 def output_option(t: Terminal, scene: Scene):
     """-o takes what would go to standard output, the prompt stays."""
