@@ -17,7 +17,9 @@ import _mpirepl
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult
+from IPython.core.macro import Macro
 from IPython.core.magic import no_var_expand
+from IPython.core.splitinput import LineInfo
 from IPython.terminal import interactiveshell
 from IPython.terminal.ipapp import TerminalIPythonApp
 from IPython.terminal.prompts import Prompts
@@ -143,6 +145,7 @@ class FrontEnd:
         self.acts = False  # a magic runs in the shell itself
         self._ranks_know = False
         self._line = 0
+        self._typed = ""  # the cell that has been read, before its macro was put in
         path, self._room = _mpirepl.terminal
         reading = io.TextIOWrapper(io.FileIO(path, "r"))
         writing = io.TextIOWrapper(io.FileIO(path, "w"))
@@ -259,8 +262,19 @@ class FrontEnd:
             self._ranks_know = True
             telling = _compile.call_of_magic("ipython", self._configuration())
             self.pending.insert(0, (telling, True))
-        text, self.hidden = self.pending.pop(0)
-        return text
+        self._typed, self.hidden = self.pending.pop(0)
+        return self._with_macro(self._typed)
+
+    @staticmethod
+    def _with_macro(text: str) -> str:
+        """Return what a line stands for that begins with the name of a macro: cells, with magics.
+
+        IPython would put it in after the session has looked for its own, and for the source lines.
+        """
+        if "\n" in text.rstrip("\n"):
+            return text
+        macro = vars(__main__).get(LineInfo(text).ifun)
+        return macro.value if isinstance(macro, Macro) else text
 
     def _remember(self, text: str) -> None:
         """Write a cell into IPython's history file."""
@@ -300,7 +314,7 @@ class FrontEnd:
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
         text = text.rstrip("\n")
-        self.shell.history_manager.input_hist_raw.append(text)
+        self.shell.history_manager.input_hist_raw.append(self._typed.rstrip("\n"))
         _past.took(number, text)
         self.shell.logger.log(text + "\n", text + "\n")
 

@@ -147,6 +147,23 @@ def alias_magic(t: Terminal):
 
 
 @scenario(IPYTHON)
+def macro_magic(t: Terminal):
+    """A macro runs on all ranks like the cells that it is made of, magics among them."""
+    t.cell("%who int")
+    t.cell("def divide(x):\nreturn 1 / x\n\n")
+    t.cell("divide(0)")
+    for name, number in ("names", 1), ("define", 2), ("fail", 3):
+        t.run(f"%macro {name} {number}")
+        t.finds_number()
+    expect("] No variables match" in t.cell("names"), "its magic has not run")
+    t.cell("define")
+    printed = t.cell("fail")
+    for line in "divide(0)", "return 1 / x":
+        expect(re.search(rf"\] +{re.escape(line)}$", printed, re.MULTILINE), f"no {line} shown")
+    expect(t.magic("%hist 4-6").split() == ["names", "define", "fail"], "other lines were typed")
+
+
+@scenario(IPYTHON)
 def store_magic(t: Terminal):
     """%store keeps rank 0's value, and %store -r brings it to every rank."""
     t.cell("import mpirepl; kept = mpirepl.rank + 5")
