@@ -97,12 +97,20 @@ def show(error: BaseException, name: str) -> None:
         with contextlib.suppress(Exception):
             _run.flush()
     else:
-        _run.emit(_run.ERROR, text(error))
+        _run.emit(_run.ERROR, _as_wanted(error) or text(error))
+
+
+def _as_wanted(error: BaseException) -> str | None:
+    """Return an error in the user's way, if there is one and it can do that."""
+    if _run.as_text is None or isinstance(error, BrokenOffError) or _is_misuse(error):
+        return None
+    with contextlib.suppress(Exception):
+        return _run.as_text(error)
 
 
 def text(error: BaseException) -> str:
     """Return the whole traceback with its chained exceptions; one line for a misused magic."""
-    if type(error).__name__ == "UsageError" and type(error).__module__ in _MAGICS:
+    if _is_misuse(error):
         return f"UsageError: {error}"
     limit = getattr(sys, "tracebacklimit", None)  # of the last frames, which Python itself shows
     limit = -max(limit, 0) if isinstance(limit, int) else None
@@ -111,6 +119,11 @@ def text(error: BaseException) -> str:
         _tell_what_was_before(shown)
     _drop_host_frames(shown)
     return "".join(shown.format()).rstrip("\n")
+
+
+def _is_misuse(error: BaseException) -> bool:
+    """Tell whether a magic was misused."""
+    return type(error).__name__ == "UsageError" and type(error).__module__ in _MAGICS
 
 
 def _says_all(error: BaseException) -> bool:

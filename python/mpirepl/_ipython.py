@@ -59,7 +59,7 @@ class _Prompts(Prompts):
         return sum(len(text) for _, text in self.in_prompt_tokens())
 
 
-class _TerminalShell(interactiveshell.TerminalInteractiveShell):
+class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalInteractiveShell):
     """IPython's shell; what it would run goes to the session."""
 
     front = None

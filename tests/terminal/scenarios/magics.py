@@ -227,6 +227,51 @@ def unknown_magics(t: Terminal):
 
 
 @scenario(IPYTHON)
+def traceback_magic(t: Terminal):
+    """%tb shows the last error again, from the cell on."""
+    t.cell("def divide(x):\nreturn 1 / x\n\n")
+    t.cell("divide(0)")
+    printed = t.cell("%tb")
+    for line in "1 divide(0)", "2     return 1 / x":
+        expect(printed.count(f"----> {line}") == 3, f"{line} is not shown: {printed}")
+    t.cell("%%capture caught\ndivide(0)\n\n")
+    printed = t.cell("'divide(0)' in caught.stdout, 'run_code' in caught.stdout")
+    expect(printed.count("]: (True, False)") == 3, "frames of the shell are shown")
+
+
+@scenario(IPYTHON)
+def traceback_modes(t: Terminal):
+    """%xmode says how errors look on all ranks, until it says Context again."""
+    t.cell("x = 1; missing = {}")
+    t.cell("%xmode Minimal")
+    printed = t.cell("missing[x]")
+    expect(printed == "[error:0-2] KeyError: 1", f"it is not minimal: {printed}")
+    t.cell("%xmode Verbose")
+    printed = t.cell("missing[x]")
+    expect(re.search(r"^\[error:0-2\] +missing = {}$", printed, re.MULTILINE), "no values shown")
+    t.cell("%xmode Context")
+    expect("Traceback (most" in t.cell("missing[x]"), "it is not as before")
+
+
+@scenario(IPYTHON)
+def names_that_ipython_lists(t: Terminal):
+    """%who_ls lists on all ranks what cells have defined, and no more."""
+    t.cell("mine = 1")
+    printed = t.cell("%who_ls")
+    expect(printed.count("]: ['mine']") == 3, f"other names: {printed}")
+
+
+@scenario(IPYTHON)
+def alias_of_ipython(t: Terminal, scene: Scene):
+    """ls prints the same on all ranks."""
+    scene.file("here/one")
+    scene.file("here/two")
+    printed = t.cell("ls here")
+    wanted = [f"[stdout:{rank}] {name}" for rank in range(3) for name in ("one", "two")]
+    expect(printed.split("\n") == wanted, f"something else: {printed}")
+
+
+@scenario(IPYTHON)
 def deleting_magic(t: Terminal):
     """%xdel deletes a name on every rank."""
     t.cell("doomed = 1")
