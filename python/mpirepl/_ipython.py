@@ -318,11 +318,12 @@ class FrontEnd:
         _past.took(number, text)
         self.shell.logger.log(text + "\n", text + "\n")
 
-    def showed(self, value: object, previous: object) -> None:
-        """Note the value of a cell on this rank: Out, __ and their like."""
-        _past.showed(value, previous)
+    def showed(self, value: object, previous: object, text: str) -> None:
+        """Note the value of a cell on this rank: Out, __ and their like, and for %hist -o."""
+        _past.showed(value, previous, text)
+        self.shell.history_manager.output_hist_reprs[self.session.number] = text
         if self.shell.logger.log_output:
-            self.shell.logger.log_write(repr(value), "output")
+            self.shell.logger.log_write(text, "output")
 
     def transform(self, source: bytes) -> bytes:
         """Replace IPython's own syntax with calls."""
