@@ -117,7 +117,7 @@ def text(error: BaseException) -> str:
     shown = traceback.TracebackException.from_exception(error, limit=limit, compact=True)
     if shown.__cause__ is not None and _says_all(error):
         _tell_what_was_before(shown)
-    _drop_host_frames(shown)
+    _mend(shown)
     return "".join(shown.format()).rstrip("\n")
 
 
@@ -174,11 +174,15 @@ def _without_host(tb: TracebackType | None) -> TracebackType | None:
     return tb
 
 
-def _drop_host_frames(shown: traceback.TracebackException | None) -> None:
+def _mend(shown: traceback.TracebackException | None) -> None:
+    """Drop the frames of mpirepl, and let the marks under a SyntaxError end with their line."""
     if shown is None:
         return
     shown.stack[:] = [frame for frame in shown.stack if not _run.is_host(frame.filename)]
-    _drop_host_frames(shown.__cause__)
-    _drop_host_frames(shown.__context__)
+    end = getattr(shown, "end_lineno", None)
+    if end is not None and end != shown.lineno and shown.text:  # 3.11 takes it for the same line
+        shown.end_offset = len(shown.text.rstrip("\n")) + 1
+    _mend(shown.__cause__)
+    _mend(shown.__context__)
     for inner in getattr(shown, "exceptions", None) or ():
-        _drop_host_frames(inner)
+        _mend(inner)
