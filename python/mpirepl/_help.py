@@ -58,8 +58,9 @@ def describe(name: str) -> str:
 
 
 def unknown(name: str) -> str:
-    """Return the sentence for a magic that does not exist, with the one that was meant."""
+    """Return the sentence for a magic that does not exist, with one that is nearly called so."""
     import difflib
 
-    nearest = difflib.get_close_matches(name, list(_all()), n=1, cutoff=0)[0]
-    return f"there is no magic {name}: did you mean {nearest}? (%lsmagic lists them)"
+    near = difflib.get_close_matches(name, list(_all()), n=1, cutoff=0.7)
+    meant = f": did you mean {near[0]}?" if near else ""
+    return f"there is no magic {name}{meant} (%lsmagic lists them)"

@@ -223,6 +223,9 @@ def unknown_magics(t: Terminal):
     t.run("%%nowhere\n1\n\n")
     t.shows(r"^mpirepl: there is no magic %%nowhere")
     t.finds_number()
+    t.run("%unheard_of")
+    t.shows(r"^mpirepl: there is no magic %unheard_of \(%lsmagic")
+    t.finds_number()
     expect("Out[2:1]: 42" in t.cell("6 * 7"), "the session does not go on")
 
 
