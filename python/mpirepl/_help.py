@@ -52,9 +52,13 @@ def describe(name: str) -> str:
     """Return the help on one magic, or on all."""
     if not name:
         return "\n".join([*_all().values(), SHELL])
-    magics = _all()
     wanted = name if name.startswith("%") else f"%{name}"
-    return magics.get(wanted) or unknown(wanted)
+    return find(wanted) or unknown(wanted)
+
+
+def find(name: str) -> str | None:
+    """Return the help on a magic whose name is given with % or %%, if there is one."""
+    return _all().get(name)
 
 
 def unknown(name: str) -> str:

@@ -340,6 +340,9 @@ class FrontEnd:
             return False
         if call is None or not _is_for_front(*call):
             return False
+        if text := self._explained(*call):
+            _terminal.tell(text)
+            return True
         method, *arguments = call
         with _terminal.on_terminal():
             self.acts = True
@@ -352,6 +355,16 @@ class FrontEnd:
             finally:
                 self.acts = False
         return True
+
+    def _explained(self, _: str, magic: str = "", argument: str = "") -> str | None:
+        """Return the help that a call asks for, if that is on the session's own magics or on exit.
+
+        IPython would explain its own magics of the same names.
+        """
+        if magic not in ("pinfo", "pinfo2") or self.session.leaves(argument.lstrip("%")):
+            return None
+        leaving = argument in ("exit", "quit") and argument not in vars(__main__)
+        return _help.find("%quit" if leaving else argument)
 
 
 def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:
