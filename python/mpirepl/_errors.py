@@ -97,20 +97,33 @@ def show(error: BaseException, name: str) -> None:
         with contextlib.suppress(Exception):
             _run.flush()
     else:
-        _run.emit(_run.ERROR, text(error))
+        _run.emit(_run.ERROR, _as_wanted(error) or text(error))
+
+
+def _as_wanted(error: BaseException) -> str | None:
+    """Return an error in the user's way, if there is one and it can do that."""
+    if _run.as_text is None or isinstance(error, BrokenOffError) or _is_misuse(error):
+        return None
+    with contextlib.suppress(Exception):
+        return _run.as_text(error)
 
 
 def text(error: BaseException) -> str:
     """Return the whole traceback with its chained exceptions; one line for a misused magic."""
-    if type(error).__name__ == "UsageError" and type(error).__module__ in _MAGICS:
+    if _is_misuse(error):
         return f"UsageError: {error}"
     limit = getattr(sys, "tracebacklimit", None)  # of the last frames, which Python itself shows
     limit = -max(limit, 0) if isinstance(limit, int) else None
     shown = traceback.TracebackException.from_exception(error, limit=limit, compact=True)
     if shown.__cause__ is not None and _says_all(error):
         _tell_what_was_before(shown)
-    _drop_host_frames(shown)
+    _mend(shown)
     return "".join(shown.format()).rstrip("\n")
+
+
+def _is_misuse(error: BaseException) -> bool:
+    """Tell whether a magic was misused."""
+    return type(error).__name__ == "UsageError" and type(error).__module__ in _MAGICS
 
 
 def _says_all(error: BaseException) -> bool:
@@ -161,11 +174,15 @@ def _without_host(tb: TracebackType | None) -> TracebackType | None:
     return tb
 
 
-def _drop_host_frames(shown: traceback.TracebackException | None) -> None:
+def _mend(shown: traceback.TracebackException | None) -> None:
+    """Drop the frames of mpirepl, and let the marks under a SyntaxError end with their line."""
     if shown is None:
         return
     shown.stack[:] = [frame for frame in shown.stack if not _run.is_host(frame.filename)]
-    _drop_host_frames(shown.__cause__)
-    _drop_host_frames(shown.__context__)
+    end = getattr(shown, "end_lineno", None)
+    if end is not None and end != shown.lineno and shown.text:  # 3.11 takes it for the same line
+        shown.end_offset = len(shown.text.rstrip("\n")) + 1
+    _mend(shown.__cause__)
+    _mend(shown.__context__)
     for inner in getattr(shown, "exceptions", None) or ():
-        _drop_host_frames(inner)
+        _mend(inner)

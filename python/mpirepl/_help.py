@@ -52,14 +52,19 @@ def describe(name: str) -> str:
     """Return the help on one magic, or on all."""
     if not name:
         return "\n".join([*_all().values(), SHELL])
-    magics = _all()
     wanted = name if name.startswith("%") else f"%{name}"
-    return magics.get(wanted) or unknown(wanted)
+    return find(wanted) or unknown(wanted)
+
+
+def find(name: str) -> str | None:
+    """Return the help on a magic whose name is given with % or %%, if there is one."""
+    return _all().get(name)
 
 
 def unknown(name: str) -> str:
-    """Return the sentence for a magic that does not exist, with the one that was meant."""
+    """Return the sentence for a magic that does not exist, with one that is nearly called so."""
     import difflib
 
-    nearest = difflib.get_close_matches(name, list(_all()), n=1, cutoff=0)[0]
-    return f"there is no magic {name}: did you mean {nearest}? (%lsmagic lists them)"
+    near = difflib.get_close_matches(name, list(_all()), n=1, cutoff=0.7)
+    meant = f": did you mean {near[0]}?" if near else ""
+    return f"there is no magic {name}{meant} (%lsmagic lists them)"

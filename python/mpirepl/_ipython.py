@@ -17,7 +17,9 @@ import _mpirepl
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult
+from IPython.core.macro import Macro
 from IPython.core.magic import no_var_expand
+from IPython.core.splitinput import LineInfo
 from IPython.terminal import interactiveshell
 from IPython.terminal.ipapp import TerminalIPythonApp
 from IPython.terminal.prompts import Prompts
@@ -57,7 +59,7 @@ class _Prompts(Prompts):
         return sum(len(text) for _, text in self.in_prompt_tokens())
 
 
-class _TerminalShell(interactiveshell.TerminalInteractiveShell):
+class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalInteractiveShell):
     """IPython's shell; what it would run goes to the session."""
 
     front = None
@@ -143,6 +145,7 @@ class FrontEnd:
         self.acts = False  # a magic runs in the shell itself
         self._ranks_know = False
         self._line = 0
+        self._typed = ""  # the cell that has been read, before its macro was put in
         path, self._room = _mpirepl.terminal
         reading = io.TextIOWrapper(io.FileIO(path, "r"))
         writing = io.TextIOWrapper(io.FileIO(path, "w"))
@@ -259,8 +262,19 @@ class FrontEnd:
             self._ranks_know = True
             telling = _compile.call_of_magic("ipython", self._configuration())
             self.pending.insert(0, (telling, True))
-        text, self.hidden = self.pending.pop(0)
-        return text
+        self._typed, self.hidden = self.pending.pop(0)
+        return self._with_macro(self._typed)
+
+    @staticmethod
+    def _with_macro(text: str) -> str:
+        """Return what a line stands for that begins with the name of a macro: cells, with magics.
+
+        IPython would put it in after the session has looked for its own, and for the source lines.
+        """
+        if "\n" in text.rstrip("\n"):
+            return text
+        macro = vars(__main__).get(LineInfo(text).ifun)
+        return macro.value if isinstance(macro, Macro) else text
 
     def _remember(self, text: str) -> None:
         """Write a cell into IPython's history file."""
@@ -300,15 +314,16 @@ class FrontEnd:
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
         text = text.rstrip("\n")
-        self.shell.history_manager.input_hist_raw.append(text)
+        self.shell.history_manager.input_hist_raw.append(self._typed.rstrip("\n"))
         _past.took(number, text)
         self.shell.logger.log(text + "\n", text + "\n")
 
-    def showed(self, value: object, previous: object) -> None:
-        """Note the value of a cell on this rank: Out, __ and their like."""
-        _past.showed(value, previous)
+    def showed(self, value: object, previous: object, text: str) -> None:
+        """Note the value of a cell on this rank: Out, __ and their like, and for %hist -o."""
+        _past.showed(value, previous, text)
+        self.shell.history_manager.output_hist_reprs[self.session.number] = text
         if self.shell.logger.log_output:
-            self.shell.logger.log_write(repr(value), "output")
+            self.shell.logger.log_write(text, "output")
 
     def transform(self, source: bytes) -> bytes:
         """Replace IPython's own syntax with calls."""
@@ -325,6 +340,9 @@ class FrontEnd:
             return False
         if call is None or not _is_for_front(*call):
             return False
+        if text := self._explained(*call):
+            _terminal.tell(text)
+            return True
         method, *arguments = call
         with _terminal.on_terminal():
             self.acts = True
@@ -337,6 +355,16 @@ class FrontEnd:
             finally:
                 self.acts = False
         return True
+
+    def _explained(self, _: str, magic: str = "", argument: str = "") -> str | None:
+        """Return the help that a call asks for, if that is on the session's own magics or on exit.
+
+        IPython would explain its own magics of the same names.
+        """
+        if magic not in ("pinfo", "pinfo2") or self.session.leaves(argument.lstrip("%")):
+            return None
+        leaving = argument in ("exit", "quit") and argument not in vars(__main__)
+        return _help.find("%quit" if leaving else argument)
 
 
 def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:

@@ -5,6 +5,7 @@ Kept in ``__main__`` on all ranks of a session whose front end is IPython: cells
 
 from __future__ import annotations
 
+import builtins
 import os
 from collections.abc import Iterable
 
@@ -30,6 +31,7 @@ def begin(most: int) -> None:
     fresh = {"In": _inputs, "Out": _values, "_dh": [os.getcwd()], "_i": "", "_ii": "", "_iii": ""}
     for name, value in fresh.items():
         names.setdefault(name, value)
+    _forget_last()
     _run.initial_names |= names.keys() - before
     _run.on_value = showed
     if _mpirepl.rank != 0:
@@ -53,10 +55,10 @@ def took(number: int, text: str) -> None:
     _inputs.append(text)
 
 
-def showed(value: object, previous: object) -> None:
-    """Note a value of the current cell, and the one before it."""
+def showed(value: object, previous: object, text: str) -> None:
+    """Note a value of the current cell and the one before it; the text is for %hist on rank 0."""
     names = vars(__main__)
-    names["___"], names["__"] = names.get("__"), previous
+    names["___"], names["__"] = names.get("__", ""), previous
     if _most == 0 or value is _values:
         return
     if len(_values) >= _most:
@@ -77,6 +79,13 @@ def forget_values() -> None:
     """Forget all values."""
     _forget(_values, "_")
     _values.clear()
+    if _run.on_value is not None:
+        _forget_last()
+
+
+def _forget_last() -> None:
+    names = vars(__main__)
+    builtins._ = names["__"] = names["___"] = ""
 
 
 def forget_inputs() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from mpirepl._run import __main__  # the session's, also when a task is the firs
 
 configuration = "{}"  # what the user has configured on rank 0, as JSON
 _shell = None
+_mode = ""  # of its tracebacks, unless %xmode has said otherwise
 
 
 def configure(as_json: str) -> None:
@@ -29,15 +31,28 @@ def get() -> object:
     return _shell if _shell is not None else _make()
 
 
+class CellTracebacks:
+    """A part of a shell: it knows that nothing of its own stands above a cell."""
+
+    def showtraceback(
+        self, *args: object, running_compiled_code: bool = False, **options: object
+    ) -> None:
+        """Show an error, with all its frames unless the shell itself has run the code."""
+        options.setdefault("tb_offset", 1 if running_compiled_code else 0)
+        super().showtraceback(*args, running_compiled_code=running_compiled_code, **options)
+
+
 def use(shell: object) -> None:
     """Make this the rank's shell: it hears of each cell."""
-    global _shell
+    global _shell, _mode
     from IPython.core.interactiveshell import ExecutionResult
 
     _shell = shell
     _shell.last_execution_result = ExecutionResult(info())  # magics ask for it
     _run.cell_hooks[:] = [before_cell, after_cell]
     _run.after_error = debug_if_wanted
+    _mode = _shell.InteractiveTB.mode
+    _run.as_text = as_text
 
 
 @contextlib.contextmanager
@@ -74,6 +89,15 @@ def debug_if_wanted() -> None:
         _magics.run("debug", "")
 
 
+def as_text(error: BaseException) -> str | None:
+    """Return an error as %xmode wants to see it; None if that has not been given."""
+    tracebacks = _shell.InteractiveTB
+    if tracebacks.mode == _mode:
+        return None
+    lines = tracebacks.structured_traceback(type(error), error, error.__traceback__, tb_offset=0)
+    return re.sub(r"\x1b\[[\d;]*m", "", tracebacks.stb2text(lines)).strip("\n")
+
+
 def info() -> object:
     """Return what IPython says of a cell that it runs."""
     import inspect
@@ -94,7 +118,9 @@ def _make() -> object:
             f"this magic is IPython's, which this rank's Python does not have: {error}"
         ) from None
 
-    class RankShell(InteractiveShell):
+    class RankShell(CellTracebacks, InteractiveShell):
+        system = InteractiveShell.system_raw  # into the pipe, as on rank 0, not a terminal
+
         def enable_gui(self, gui: str | None = None) -> None:
             """Do without its events: this rank waits for cells, not for a window."""
 
@@ -104,6 +130,8 @@ def _make() -> object:
     hook = sys.excepthook
     with keeping_names():
         use(RankShell.instance(user_module=__main__, config=config))
+    names = vars(__main__)
+    _shell.user_ns_hidden.update({name: names.get(name) for name in _run.initial_names})
     _shell.run_line_magic("load_ext", "storemagic")  # the terminal's shell has it, too
     for extension in _extensions():
         _load(extension)

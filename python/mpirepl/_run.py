@@ -27,7 +27,8 @@ is_forked = False  # this process is a child of a rank
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
 cell_hooks: list = []  # to be called before and after each cell of the session
 on_cell = None  # told of each cell that begins here: its name and source
-on_value = None  # told of each value that a cell shows here, and of the one before it
+on_value = None  # told of each value that a cell shows here, of the one before it, and its text
+as_text = None  # returns how an error is to be shown, or None for Python's own way
 after_error = None  # to be called when an error has been shown, while its cell still runs
 _loop = None
 
@@ -139,7 +140,7 @@ def display(value: object) -> None:
     flush()
     emit(VALUE, text)
     if on_value is not None:
-        on_value(value, before)
+        on_value(value, before, text)
     builtins._ = value
 
 

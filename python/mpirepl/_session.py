@@ -208,7 +208,7 @@ class Session(SessionMagics):
                     break
                 lines[i] = b""
                 self._take_cell_magic(plan, word[2:], argument.strip())
-            elif self._leaves(word[1:]):
+            elif self.leaves(word[1:]):
                 break
             elif word[1:] in _help.SESSION_MAGICS:
                 lines[i] = b""
@@ -245,7 +245,7 @@ class Session(SessionMagics):
         """Return the ranks that run a plain cell."""
         return self.targets if self.autopx else "0"
 
-    def _leaves(self, name: str) -> bool:
+    def leaves(self, name: str) -> bool:
         """Tell whether a magic is left to the front end, which has a better one."""
         return (
             self.front is not None

@@ -3,7 +3,7 @@
 import signal
 import sqlite3
 
-from scene import IPYTHON, Scene, scenario
+from scene import IPYTHON, PLAIN, Scene, scenario
 from terminal import CTRL_C, CTRL_R, CTRL_U, END, ENTER, UP, Terminal, expect
 
 
@@ -155,6 +155,34 @@ def names_of_the_values_before(t: Terminal):
     expect("Out[1:3]: (6, 6, 6, 12)" in printed, printed)
     t.cell("%reset -f")
     expect("Out[1:5]: 0" in t.cell("len(Out)"), "values are left")
+
+
+@scenario(IPYTHON)
+def names_of_values_that_are_not_there(t: Terminal):
+    """Before there are values, and after %reset, _, __ and ___ are empty, as in IPython."""
+    expect(t.cell("_, __, ___").count(": ('', '', '')") == 3, "they are something else")
+    expect(t.cell("__, ___").count(": ('', '')") == 3, "they are something else then")
+    t.cell("%reset -f out")
+    expect(t.cell("_, __, ___").count(": ('', '', '')") == 3, "values are left")
+
+
+@scenario(PLAIN)
+def name_of_a_value_that_is_not_there(t: Terminal):
+    """Without IPython _ is not defined before there is a value, as in python."""
+    expect("[error:0-2] NameError: name '_'" in t.cell("_"), "it is defined at the start")
+    t.cell("%reset -f out")
+    expect("NameError" in t.cell("_"), "it is defined")
+
+
+@scenario(IPYTHON)
+def history_with_values(t: Terminal):
+    """%hist -o prints rank 0's values under their cells."""
+    t.cell("import mpirepl; mpirepl.rank + 41")
+    t.cell("x = 1")
+    t.cell("'text'")
+    printed = t.magic("%hist -o")
+    wanted = ["import mpirepl; mpirepl.rank + 41", "41", "x = 1", "'text'", "'text'"]
+    expect(printed.split("\n") == wanted, f"something else: {printed}")
 
 
 @scenario(IPYTHON, command="")

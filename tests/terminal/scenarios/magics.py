@@ -32,8 +32,16 @@ def question_mark_alone(t: Terminal):
 @scenario(IPYTHON)
 def question_mark_behind_magics(t: Terminal):
     """%name? explains a magic, the session's own and IPython's."""
-    t.run("%targets?")
-    t.shows("the ranks of the cells to come")
+    for line in "%run?", "?%run", "%run??":
+        expect(t.magic(line).startswith("%run [-inetG] FILE"), f"{line} explains another one")
+    for line in "exit?", "quit?", "%quit?":
+        expect(t.magic(line) == "%quit: end the session", f"{line} does not explain it")
+    t.cell("quit = 42")
+    t.run("quit?")
+    t.shows("Type: +int")
+    leave_pager(t)
+    t.run("%history?")
+    t.shows("Print input history")
     leave_pager(t)
     t.run("%%px?\n\n")
     t.shows("the same under IPython's name")
@@ -205,6 +213,9 @@ def unknown_magics(t: Terminal):
     t.finds_number()
     t.run("%%nowhere\n1\n\n")
     t.shows(r"^mpirepl: there is no magic %%nowhere")
+    t.finds_number()
+    t.run("%unheard_of")
+    t.shows(r"^mpirepl: there is no magic %unheard_of \(%lsmagic")
     t.finds_number()
     expect("Out[2:1]: 42" in t.cell("6 * 7"), "the session does not go on")
 
