@@ -111,11 +111,12 @@ void Interpreter::await_threads() {
         py::reinterpret_steal<py::object>(PyImport_GetModule(py::str("threading").ptr()));
     if (!threading) return;
     try {
-        // As Py_Finalize does it, which finds nothing left to wait for then.
         threading.attr("_shutdown")();
     } catch (py::error_already_set& error) {
-        error.discard_as_unraisable("threading._shutdown");
+        error.discard_as_unraisable(threading);
     }
+    // Py_Finalize calls it, too, and would wait again after Ctrl-C.
+    threading.attr("_shutdown") = py::module_::import("builtins").attr("tuple");
 }
 
 Outcome Interpreter::finalize() {

@@ -50,8 +50,20 @@ int refuse_lost(std::span<MPI_Request> requests) {
     return state().broken_off;
 }
 
-int broken_off(std::span<MPI_Request> requests) {
-    park();
+/// The end of a wait in a break.
+/// @return MPI_SUCCESS when it goes on
+int leave(const Patience& patience, std::span<MPI_Request> requests) {
+    auto is_lost = [](MPI_Request handle) {
+        const Request* known = state().requests.find(handle);
+        return known != nullptr && known->lost;
+    };
+    if (patience.outlives_break()) {
+        await_end_of_break();
+        auto lock = bookkeeping();
+        if (std::ranges::none_of(requests, is_lost)) return MPI_SUCCESS;
+    } else {
+        park();
+    }
     return refuse_lost(requests);
 }
 
@@ -93,8 +105,8 @@ int wait_for_some(Call& call, std::span<MPI_Request> requests, Look&& look) {
     while (true) {
         bool done = false;
         if (int error = look(used, &done); error != MPI_SUCCESS || done) return error;
-        if (!patience.rest([&](Waiting& waiting) { describe(waiting, requests, true); }))
-            return broken_off(requests);
+        if (patience.rest([&](Waiting& waiting) { describe(waiting, requests, true); })) continue;
+        if (int error = leave(patience, requests); error != MPI_SUCCESS) return error;
     }
 }
 
@@ -158,8 +170,10 @@ int wait_for_all(Call& call, int count, MPI_Request handles[], MPI_Status status
             describe(waiting, all.open(), false);
         };
         if (patience.rest(tell)) continue;
+        const int error = leave(patience, requests);
+        if (error == MPI_SUCCESS) continue;
         for (int i = 0; statuses != MPI_STATUSES_IGNORE && i < count; ++i) set_empty(&statuses[i]);
-        return broken_off(requests);
+        return error;
     }
     return all.error();
 }

@@ -47,6 +47,8 @@ void begin_cell(std::uint32_t number, bool guarded, bool profiled) {
     if (profiled) begin_profile();
 }
 
+void begin_end() { state().ending = true; }
+
 void begin_task(std::uint32_t number, bool guarded) {
     State& all = state();
     if (all.breaking) take_part();

@@ -55,6 +55,8 @@ MpiProfile end_profile();
 
 /// A break is under way: the main thread must come to take_part(), wherever it is.
 bool breaking();
+/// No further cell comes: breaks end all waits.
+void begin_end();
 /// Waits until all ranks have recovered.
 /// @param goes_on the cell does on this rank, by other threads, whose calls fail from then on
 void take_part(bool goes_on = false);

@@ -15,7 +15,7 @@ class Patience {
   public:
     /// @param bytes of transfers that must be driven: it rests later and for shorter
     Patience(Thread& thread, const char* call, std::int64_t bytes = 0)
-        : thread_(thread), call_(call), bytes_(bytes) {}
+        : thread_(thread), call_(call), bytes_(bytes), cell_(state().cell) {}
     ~Patience() {
         if (looks_ >= free_looks) end();
     }
@@ -33,6 +33,11 @@ class Patience {
         return true;
     }
 
+    /// A break ends the waits of its cell; what another thread has begun to wait for in an earlier
+    /// one goes on afterwards, as long as there are cells to come.
+    bool outlives_break() const {
+        return !thread_.is_main && cell_ != state().cell && !state().ending;
+    }
     /// It has waited so long that others know.
     bool told() const { return waiting_.has_value(); }
 
@@ -53,6 +58,7 @@ class Patience {
     Thread& thread_;
     const char* call_;
     std::int64_t bytes_;
+    std::uint64_t cell_;  ///< in which it has begun
     bool napping_ = false;
     unsigned looks_ = 0;
     Clock::time_point begun_;

@@ -42,22 +42,28 @@ int finish(Call& call, Context& context, Need::Kind kind, MPI_Request request,
     if (int error = PMPI_Test(&request, &done, status); error != MPI_SUCCESS || done != 0)
         return error;
     Patience patience(call.thread(), call.name(), bytes_of(message) + beside.bytes);
-    while (patience.rest([&](Waiting& waiting) {
-        waiting.needs.push_back(need_of(context, kind, message.peer, message.tag));
-    })) {
-        if (int error = PMPI_Test(&request, &done, status); error != MPI_SUCCESS || done != 0)
-            return error;
+    while (true) {
+        while (patience.rest([&](Waiting& waiting) {
+            waiting.needs.push_back(need_of(context, kind, message.peer, message.tag));
+        })) {
+            if (int error = PMPI_Test(&request, &done, status); error != MPI_SUCCESS || done != 0)
+                return error;
+        }
+        const MPI_Comm real = context.real;
+        const bool goes_on = patience.outlives_break();
+        {
+            auto lock = bookkeeping();
+            if (!goes_on) note_use(context);  // maybe in an earlier cell: it has to be renewed
+            auto shared = context.shared_from_this();
+            state().parked.push_back({request, shared, kind == Need::Kind::receive});
+            if (beside.request != MPI_REQUEST_NULL)
+                state().parked.push_back({beside.request, shared, false});
+        }
+        if (goes_on) await_end_of_break();
+        if (goes_on && context.real == real) continue;
+        set_empty(status);
+        return goes_on ? state().broken_off : park();
     }
-    {
-        auto lock = bookkeeping();
-        note_use(context);  // maybe in an earlier cell: it has to be renewed all the same
-        auto shared = context.shared_from_this();
-        state().parked.push_back({request, shared, kind == Need::Kind::receive});
-        if (beside.request != MPI_REQUEST_NULL)
-            state().parked.push_back({beside.request, shared, false});
-    }
-    set_empty(status);
-    return park();
 }
 
 int start_send(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {

@@ -21,8 +21,10 @@ int probe(Call& call, int source, int tag, Look&& look) {
         if (int error = look(&found); error != MPI_SUCCESS || found != 0) return error;
         if (!patience.rest([&](Waiting& waiting) {
                 waiting.needs.push_back(need_of(*call.context(), Need::Kind::receive, source, tag));
-            }))
-            return park();
+            })) {
+            if (!patience.outlives_break()) return park();
+            await_end_of_break();
+        }
     }
 }
 

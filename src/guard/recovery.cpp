@@ -113,7 +113,8 @@ class Recovery {
                     receives.push_back(handle);
             });
             for (const OpenMessage& parked : state().parked)
-                if (parked.receives) receives.push_back(parked.request);
+                if (parked.receives && concerns(parked.context.get()))
+                    receives.push_back(parked.request);
         }
         for (MPI_Request& receive : receives) PMPI_Cancel(&receive);
     }
@@ -208,6 +209,10 @@ class Recovery {
     std::int64_t open_operations() {
         std::int64_t open = 0;
         for (auto it = state().parked.begin(); it != state().parked.end();) {
+            if (!concerns(it->context.get())) {  // of a thread that goes on waiting
+                ++it;
+                continue;
+            }
             int done = 0;
             MPI_Status status;
             PMPI_Test(&it->request, &done, &status);

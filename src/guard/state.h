@@ -92,6 +92,7 @@ struct State {
     std::uint64_t events = 0;             ///< besides those of threads
     std::atomic<std::uint64_t> cell = 0;  ///< the number of the last one that this rank has begun
     std::atomic<std::uint64_t> broken_cell = 0;
+    std::atomic<bool> ending = false;  ///< no further cell comes
     Book<MPI_Request, Request> requests;
     Book<MPI_Message, FoundMessage> messages;
     std::unordered_set<MPI_Message> dropped_messages;  ///< by a recovery; user code may not know

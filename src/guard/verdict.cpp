@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -121,13 +122,16 @@ class Deadlock {
 Deadlock::Deadlock(const std::vector<Picture>& pictures) : census_(pictures) {
     for (int rank : census_.waiting().ranks()) {
         Waiter& waiter = waiters_[rank];
+        std::vector<std::string> of_threads;
         for (const Wait& wait : census_.picture(rank)->waits) {
-            waiter.waits.push_back(described(wait, census_));
+            (wait.main_thread ? waiter.waits : of_threads).push_back(described(wait, census_));
             for (const Need& need : wait.needs) {
                 waiter.missing.insert(missing(need, rank, census_));
                 if (waiter.misfit.empty()) waiter.misfit = misfit(need, census_);
             }
         }
+        std::ranges::sort(of_threads);  // ranks may have begun them in another order
+        std::ranges::move(of_threads, std::back_inserter(waiter.waits));
     }
 }
 

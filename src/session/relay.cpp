@@ -161,6 +161,7 @@ void Relay::leave() {
 }
 
 void Relay::await_threads(Interpreter& interpreter) {
+    guard::begin_end();
     agent_.now([this] { sentry_.await_threads(); });
     interpreter.await_threads();
     if (guard::breaking()) guard::take_part();

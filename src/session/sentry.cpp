@@ -150,7 +150,7 @@ void Sentry::send(const AskPicture& question, Picture&& picture) {
 
 void Sentry::break_off(BreakOff&& order) {
     if (order.sequence != sequence_) return;
-    bool interrupts = order.interrupt && phase_ == Phase::running;
+    bool interrupts = order.interrupt && runs();
     bool first = !std::exchange(broken_, true);  // there is one recovery a cell
     if (first) {
         next_raise_ = Clock::now() + raise_after;
@@ -183,7 +183,7 @@ void Sentry::tick(Clock::time_point now) {
         parked_since_ = now;
     else if (now - parked_since_ >= parked_for_good && !std::exchange(told_parked_, true))
         tell_(Parked{.sequence = sequence_, .rank = rank_});
-    if (phase_ == Phase::running && wake_wait_ <= longest_wake && now > next_wake_) {
+    if (runs() && wake_wait_ <= longest_wake && now > next_wake_) {
         wake_main_thread();
         next_wake_ = now + (wake_wait_ *= 2);
     }
@@ -192,8 +192,7 @@ void Sentry::tick(Clock::time_point now) {
         Py_AddPendingCall(take_part_of_waiting_thread, nullptr);
         wake_main_thread();
     }
-    const bool runs = phase_ == Phase::running || awaits_threads_;
-    if (order_ && runs && has_python_ && now > next_raise_) {
+    if (order_ && runs() && has_python_ && now > next_raise_) {
         next_raise_ = now + raise_after;
         raise_again();
     }

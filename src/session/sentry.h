@@ -59,6 +59,9 @@ class Sentry {
   private:
     enum class Phase { not_mine, running, left };
 
+    /// Code of the cell, or of threads for which Python waits at its end.
+    bool runs() const { return phase_ == Phase::running || awaits_threads_; }
+
     void complete(guard::Look& look, const std::vector<PythonThread>& threads) const;
     void send(const AskPicture& question, Picture&& picture);
     /// Of code that goes on although the cell has been broken off.
