@@ -22,6 +22,7 @@ from IPython.terminal import interactiveshell
 from IPython.terminal.ipapp import TerminalIPythonApp
 from IPython.terminal.prompts import Prompts
 from prompt_toolkit.application import Application, create_app_session, run_in_terminal
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
@@ -156,6 +157,7 @@ class FrontEnd:
         self._app.__enter__()  # for good: it ends when it is forgotten
         # Output of other threads shall go the way of all output, not past it.
         interactiveshell.patch_stdout = lambda raw: contextlib.nullcontext()
+        Buffer._open_file_in_editor = _in_front(Buffer._open_file_in_editor)  # F2 and others
         _TerminalShell.front = self
         with _rank_shell.keeping_names(), _terminal.on_terminal():
             app = self._make_app(colours is not None)
@@ -337,6 +339,16 @@ class FrontEnd:
             finally:
                 self.acts = False
         return True
+
+
+def _in_front(open_in_editor: Callable) -> Callable:
+    """Give the terminal to the program in which a line is edited meanwhile."""
+
+    def opening(buffer: Buffer, filename: str) -> bool:
+        with _terminal.away_from(_terminal.PROMPT), _terminal.on_terminal():
+            return open_in_editor(buffer, filename)
+
+    return opening
 
 
 def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:

@@ -104,6 +104,16 @@ def editing(editor: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def away_from(editor: int) -> Iterator[None]:
+    """Take the terminal from who has it, and give it back."""
+    _mpirepl.end_editing()
+    try:
+        yield
+    finally:
+        _mpirepl.begin_editing(editor)
+
+
+@contextlib.contextmanager
 def on_terminal() -> Iterator[None]:
     """Lead standard input, output and errors of this process to the terminal, as under python."""
     from mpirepl import _run
@@ -168,12 +178,8 @@ class _Answers(io.TextIOBase):
 
 def _input(prompt: object = "", /) -> str:
     """Read a line from the user for code of this process that is no cell. As Python's input()."""
-    _mpirepl.end_editing()
-    try:
-        with editing(_front.editor):
-            return _front.ask(str(prompt), False)
-    finally:
-        _mpirepl.begin_editing(PROGRAM)
+    with away_from(PROGRAM), editing(_front.editor):
+        return _front.ask(str(prompt), False)
 
 
 @contextlib.contextmanager
