@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 
 import _mpirepl
+from IPython.core.debugger import InterruptiblePdb
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult
@@ -74,6 +75,11 @@ class _TerminalShell(interactiveshell.TerminalInteractiveShell):
     @default("displayhook_class")
     def _displayhook_of_nested_code(self) -> type:
         return DisplayHook  # the terminal's own goes past the capture
+
+    @property
+    def debugger_cls(self) -> type:
+        """The debugger that reads by input(): a cell asks as on any rank."""
+        return InterruptiblePdb
 
     def run_cell(self, raw_cell: str, *args: object, **options: object) -> object:
         """Have a cell run next, on the targets; inside a cell (%%capture) run it here and now."""
