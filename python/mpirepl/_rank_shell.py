@@ -56,6 +56,7 @@ def keeping_names() -> Iterator[None]:
 
 def before_cell() -> None:
     """Tell what is registered for it that a cell begins (autoreload, for example)."""
+    _shell.InteractiveTB.pdb = None  # the debugger that Ctrl-C has ended would stop nowhere
     _shell.events.trigger("pre_execute")
     _shell.events.trigger("pre_run_cell", info())
 
@@ -93,6 +94,10 @@ def _make() -> object:
         raise ImportError(
             f"this magic is IPython's, which this rank's Python does not have: {error}"
         ) from None
+    except KeyboardInterrupt:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "IPython"]:
+            del sys.modules[name]  # half of it cannot be imported a second time
+        raise
 
     class RankShell(InteractiveShell):
         def enable_gui(self, gui: str | None = None) -> None:

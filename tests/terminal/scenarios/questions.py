@@ -332,10 +332,11 @@ def debug_magic_for_a_cell(t: Terminal):
         t.type(ENTER)
     t.finds_number()
     expect(t.cell("x").count("]: 42") == 3, "it has not run on every rank")
-    t.run("%%debug\nx = 43\n\n")
-    t.until(lambda: t.last_line() == "[stdin:0] ipdb>", "the question")
-    t.type(CTRL_C)
-    t.finds_number()
+    for _ in range(2):
+        t.run("%%debug\nx = 43\n\n")
+        t.until(lambda: t.last_line() == "[stdin:0] ipdb>", "the question")
+        t.type(CTRL_C)
+        t.finds_number()
     expect(t.cell("'alive'").count("'alive'") == 3, "the next cell does not work")
 
 
