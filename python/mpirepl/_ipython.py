@@ -27,6 +27,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
@@ -57,6 +58,14 @@ class _Prompts(Prompts):
 
     def _width(self) -> int:
         return sum(len(text) for _, text in self.in_prompt_tokens())
+
+
+class _Hidden(Processor):
+    """Shows nothing of what is typed, as Python's getpass."""
+
+    def apply_transformation(self, line: TransformationInput) -> Transformation:
+        """Return an empty line, in which the cursor stands at the beginning."""
+        return Transformation([], lambda position: 0, lambda position: 0)
 
 
 class _TerminalShell(interactiveshell.TerminalInteractiveShell):
@@ -303,7 +312,7 @@ class FrontEnd:
         history = None if hidden else self._answers
         editor = PromptSession(input=self._input, output=self._output, history=history)
         self._watch(editor)
-        return editor.prompt(ANSI(prompt), is_password=hidden)
+        return editor.prompt(ANSI(prompt), input_processors=[_Hidden()] if hidden else [])
 
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
