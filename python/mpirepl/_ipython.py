@@ -257,10 +257,9 @@ class FrontEnd:
         """Return the next cell; None when the user leaves."""
         while not self.pending:
             self.shell.execution_count = self.session.number + 1
-            if self.shell.separate_in:
-                _terminal.tell(self.shell.separate_in)
             try:
                 with _terminal.editing(_terminal.PROMPT):
+                    _terminal.write(self.shell.separate_in)
                     self._watch(self.shell.pt_app)
                     text = self.shell.prompt_for_code()
             except EOFError:

@@ -52,7 +52,7 @@ class FrontEnd:
                 with _terminal.editing(_terminal.READLINE):
                     text = self._read_statement(prompt, continuation)
             except KeyboardInterrupt:
-                _terminal.tell("\nKeyboardInterrupt")
+                _terminal.tell("\nKeyboardInterrupt\n")
                 continue
             except EOFError:
                 _terminal.tell("\n")
@@ -87,11 +87,11 @@ class FrontEnd:
         if hidden:
             return _read_hidden(prompt)
         *before, prompt = prompt.split("\n")
-        _write("".join(f"{line}\r\n" for line in before))
+        _terminal.write("".join(f"{line}\n" for line in before))
         try:
             text = _read_line(prompt)
         except EOFError:
-            _write("\r\n")
+            _terminal.write("\n")
             raise
         if self._readline and text:  # it is no cell
             last = self._readline.get_current_history_length()
@@ -163,12 +163,6 @@ def _read_line(prompt: str) -> str:
     if not line:
         raise EOFError
     return line.decode("utf-8", "surrogateescape").removesuffix("\n")
-
-
-def _write(text: str) -> None:
-    if _mpirepl.terminal is not None:
-        with open(_mpirepl.terminal[0], "w") as terminal:
-            terminal.write(text)
 
 
 def _read_hidden(prompt: str) -> str:
