@@ -263,7 +263,7 @@ class FrontEnd:
                     self._watch(self.shell.pt_app)
                     text = self.shell.prompt_for_code()
             except EOFError:
-                if not self.shell.confirm_exit or _terminal.confirm("Do you really want to exit? "):
+                if self._may_leave():
                     return None
                 continue
             except KeyboardInterrupt:
@@ -277,6 +277,12 @@ class FrontEnd:
             self.pending.insert(0, (telling, True))
         text, self.hidden = self.pending.pop(0)
         return text
+
+    def _may_leave(self) -> bool:
+        if not self.shell.confirm_exit:
+            return True
+        with _terminal.on_terminal():
+            return self.shell.ask_yes_no("Do you really want to exit ([y]/n)?", "y", "n")
 
     def _remember(self, text: str) -> None:
         """Write a cell into IPython's history file."""
