@@ -11,9 +11,10 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import _mpirepl
+from IPython.core.completer import Completion
 from IPython.core.debugger import InterruptiblePdb
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
@@ -184,6 +185,7 @@ class FrontEnd:
         self._stubs = {"line": set(), "cell": set()}
         self._register(_help.SESSION_MAGICS | _help.RANK_MAGICS, "line")
         self._register(_help.CELL_MAGICS, "cell")
+        self.shell.Completer.completions = _knowing_values(self.shell.Completer.completions)
 
     @staticmethod
     def _make_app(colourless: bool) -> _App:
@@ -359,6 +361,24 @@ class FrontEnd:
             finally:
                 self.acts = False
         return True
+
+
+def _knowing_values(completions: Callable) -> Callable:
+    """Complete what stands behind a magic of the session, all else as IPython does."""
+
+    def completing(text: str, offset: int) -> Iterator[Completion]:
+        from mpirepl import _completion
+
+        line = text[:offset].rpartition("\n")[2]
+        found = _completion.values_of_magic(line)
+        if found is None:
+            yield from completions(text, offset)
+            return
+        begin, values = found
+        for value in values:
+            yield Completion(offset - len(line) + begin, offset, value, type="value")
+
+    return completing
 
 
 def _in_front(open_in_editor: Callable) -> Callable:
