@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 
@@ -335,9 +336,11 @@ class FrontEnd:
             self.shell.logger.log_write(repr(value), "output")
 
     def transform(self, source: bytes) -> bytes:
-        """Replace IPython's own syntax with calls."""
+        """Replace IPython's own syntax with calls, and keep the numbers of its lines."""
         text = source.decode("utf-8", "surrogateescape")
-        return self.shell.transform_cell(text).encode("utf-8", "surrogateescape")
+        blank = re.match(r"(?:[ \t]*\n)*", text)[0]  # where magics have been; IPython removes it
+        text = blank + self.shell.transform_cell(text[len(blank) :])
+        return text.encode("utf-8", "surrogateescape")
 
     def run_own(self, source: bytes) -> bool:
         """Run a cell that is no more than a magic about the editor, and tell whether it was one."""

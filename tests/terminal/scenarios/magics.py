@@ -430,3 +430,11 @@ def marks_under_an_error(t: Terminal):
     source = re.search(r"\] ( +)1/0$", printed, re.MULTILINE)
     marks = re.search(r"\] ( +)~\^~$", printed, re.MULTILINE)
     expect(source and marks and source[1] == marks[1], f"they stand elsewhere: {printed}")
+
+
+@scenario()
+def line_of_an_error_below_a_magic(t: Terminal):
+    """The magic is a line of its cell, also in a traceback."""
+    t.run("%%targets 1\nfirst = 1\n1/0\n\n")
+    t.shows(r'"<cell 1>", line 3, in <module>\n.error:1. +1/0')
+    t.finds_number()
