@@ -72,7 +72,7 @@ def debug_if_wanted() -> None:
     if _shell.call_pdb:
         from mpirepl import _magics
 
-        _magics.run("debug", "")
+        _magics.debug_at_once()
 
 
 def info() -> object:

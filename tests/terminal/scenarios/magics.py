@@ -199,6 +199,7 @@ def pdb_magic(t: Terminal):
     t.cell("%pdb on")
     t.run("%%targets 1\nvalue = 41; 1 / (value - 41)\n\n")
     t.asks("[stdin:1] (Pdb) ")
+    t.shows(r"ZeroDivisionError: division by zero\n.*> <cell 2>\(2\)<module>\(\)\n.*-> value = 41")
     t.type(f"p value + 1{ENTER}")
     t.shows("^.stdout:1. 42")
     t.asks("[stdin:1] (Pdb) ")
