@@ -10,10 +10,13 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import _mpirepl
+from IPython.core.completer import Completion
+from IPython.core.debugger import InterruptiblePdb
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult
@@ -24,9 +27,11 @@ from IPython.terminal import interactiveshell
 from IPython.terminal.ipapp import TerminalIPythonApp
 from IPython.terminal.prompts import Prompts
 from prompt_toolkit.application import Application, create_app_session, run_in_terminal
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
@@ -59,6 +64,14 @@ class _Prompts(Prompts):
         return sum(len(text) for _, text in self.in_prompt_tokens())
 
 
+class _Hidden(Processor):
+    """Shows nothing of what is typed, as Python's getpass."""
+
+    def apply_transformation(self, line: TransformationInput) -> Transformation:
+        """Return an empty line, in which the cursor stands at the beginning."""
+        return Transformation([], lambda position: 0, lambda position: 0)
+
+
 class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalInteractiveShell):
     """IPython's shell; what it would run goes to the session."""
 
@@ -75,6 +88,11 @@ class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalIntera
     @default("displayhook_class")
     def _displayhook_of_nested_code(self) -> type:
         return DisplayHook  # the terminal's own goes past the capture
+
+    @property
+    def debugger_cls(self) -> type:
+        """The debugger that reads by input(): a cell asks as on any rank."""
+        return InterruptiblePdb
 
     def run_cell(self, raw_cell: str, *args: object, **options: object) -> object:
         """Have a cell run next, on the targets; inside a cell (%%capture) run it here and now."""
@@ -159,6 +177,7 @@ class FrontEnd:
         self._app.__enter__()  # for good: it ends when it is forgotten
         # Output of other threads shall go the way of all output, not past it.
         interactiveshell.patch_stdout = lambda raw: contextlib.nullcontext()
+        Buffer._open_file_in_editor = _in_front(Buffer._open_file_in_editor)  # F2 and others
         _TerminalShell.front = self
         with _rank_shell.keeping_names(), _terminal.on_terminal():
             app = self._make_app(colours is not None)
@@ -170,6 +189,7 @@ class FrontEnd:
         self._stubs = {"line": set(), "cell": set()}
         self._register(_help.SESSION_MAGICS | _help.RANK_MAGICS, "line")
         self._register(_help.CELL_MAGICS, "cell")
+        self.shell.Completer.completions = _knowing_values(self.shell.Completer.completions)
 
     @staticmethod
     def _make_app(colourless: bool) -> _App:
@@ -243,14 +263,13 @@ class FrontEnd:
         """Return the next cell; None when the user leaves."""
         while not self.pending:
             self.shell.execution_count = self.session.number + 1
-            if self.shell.separate_in:
-                _terminal.tell(self.shell.separate_in)
             try:
                 with _terminal.editing(_terminal.PROMPT):
+                    _terminal.write(self.shell.separate_in)
                     self._watch(self.shell.pt_app)
                     text = self.shell.prompt_for_code()
             except EOFError:
-                if not self.shell.confirm_exit or _terminal.confirm("Do you really want to exit? "):
+                if self._may_leave():
                     return None
                 continue
             except KeyboardInterrupt:
@@ -275,6 +294,12 @@ class FrontEnd:
             return text
         macro = vars(__main__).get(LineInfo(text).ifun)
         return macro.value if isinstance(macro, Macro) else text
+
+    def _may_leave(self) -> bool:
+        if not self.shell.confirm_exit:
+            return True
+        with _terminal.on_terminal():
+            return self.shell.ask_yes_no("Do you really want to exit ([y]/n)?", "y", "n")
 
     def _remember(self, text: str) -> None:
         """Write a cell into IPython's history file."""
@@ -309,7 +334,7 @@ class FrontEnd:
         history = None if hidden else self._answers
         editor = PromptSession(input=self._input, output=self._output, history=history)
         self._watch(editor)
-        return editor.prompt(ANSI(prompt), is_password=hidden)
+        return editor.prompt(ANSI(prompt), input_processors=[_Hidden()] if hidden else [])
 
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
@@ -326,9 +351,11 @@ class FrontEnd:
             self.shell.logger.log_write(text, "output")
 
     def transform(self, source: bytes) -> bytes:
-        """Replace IPython's own syntax with calls."""
+        """Replace IPython's own syntax with calls, and keep the numbers of its lines."""
         text = source.decode("utf-8", "surrogateescape")
-        return self.shell.transform_cell(text).encode("utf-8", "surrogateescape")
+        blank = re.match(r"(?:[ \t]*\n)*", text)[0]  # where magics have been; IPython removes it
+        text = blank + self.shell.transform_cell(text[len(blank) :])
+        return text.encode("utf-8", "surrogateescape")
 
     def run_own(self, source: bytes) -> bool:
         """Run a cell that is no more than a magic about the editor, and tell whether it was one."""
@@ -365,6 +392,34 @@ class FrontEnd:
             return None
         leaving = argument in ("exit", "quit") and argument not in vars(__main__)
         return _help.find("%quit" if leaving else argument)
+
+
+def _knowing_values(completions: Callable) -> Callable:
+    """Complete what stands behind a magic of the session, all else as IPython does."""
+
+    def completing(text: str, offset: int) -> Iterator[Completion]:
+        from mpirepl import _completion
+
+        line = text[:offset].rpartition("\n")[2]
+        found = _completion.values_of_magic(line)
+        if found is None:
+            yield from completions(text, offset)
+            return
+        begin, values = found
+        for value in values:
+            yield Completion(offset - len(line) + begin, offset, value, type="value")
+
+    return completing
+
+
+def _in_front(open_in_editor: Callable) -> Callable:
+    """Give the terminal to the program in which a line is edited meanwhile."""
+
+    def opening(buffer: Buffer, filename: str) -> bool:
+        with _terminal.away_from(_terminal.PROMPT), _terminal.on_terminal():
+            return open_in_editor(buffer, filename)
+
+    return opening
 
 
 def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:

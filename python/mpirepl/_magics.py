@@ -117,6 +117,29 @@ def _do_debug(argument: str) -> None:
     pdb.post_mortem(traceback)
 
 
+def debug_at_once() -> None:
+    """Look into the error that has just been shown."""
+    import pdb
+
+    class Debugger(pdb.Pdb):
+        begun = False
+
+        def message(self, msg: str) -> None:
+            """Tell where it begins as a part of the error: output would come before that."""
+            if self.begun:
+                super().message(msg)
+            else:
+                _run.emit(_run.ERROR, msg)
+
+        def cmdloop(self, intro: str | None = None) -> None:
+            self.begun = True
+            super().cmdloop(intro)
+
+    debugger = Debugger()
+    debugger.reset()
+    debugger.interaction(None, sys.last_traceback)
+
+
 def _do_ipython(argument: str) -> None:
     from mpirepl import _rank_shell
 

@@ -9,7 +9,7 @@ import signal
 import _mpirepl
 
 import __main__
-from mpirepl import _compile, _help, _history, _terminal
+from mpirepl import _compile, _history, _terminal
 
 _loaded_cells = 1000
 _KEYS = r"""
@@ -52,7 +52,7 @@ class FrontEnd:
                 with _terminal.editing(_terminal.READLINE):
                     text = self._read_statement(prompt, continuation)
             except KeyboardInterrupt:
-                _terminal.tell("\nKeyboardInterrupt")
+                _terminal.tell("\nKeyboardInterrupt\n")
                 continue
             except EOFError:
                 _terminal.tell("\n")
@@ -87,11 +87,11 @@ class FrontEnd:
         if hidden:
             return _read_hidden(prompt)
         *before, prompt = prompt.split("\n")
-        _write("".join(f"{line}\r\n" for line in before))
+        _terminal.write("".join(f"{line}\n" for line in before))
         try:
             text = _read_line(prompt)
         except EOFError:
-            _write("\r\n")
+            _terminal.write("\n")
             raise
         if self._readline and text:  # it is no cell
             last = self._readline.get_current_history_length()
@@ -101,14 +101,13 @@ class FrontEnd:
 
     def _set_up_readline(self) -> None:
         import readline
-        import rlcompleter
+        import rlcompleter  # it makes itself readline's completer  # noqa: F401
 
         self._readline = readline
         signal.raise_signal(signal.SIGWINCH)  # the size it knows is none of its own terminal's
-        names = rlcompleter.Completer(vars(__main__))
-        readline.set_completer(
-            lambda text, state: _complete(readline.get_line_buffer(), names, text, state)
-        )
+        readline.set_completer(_Completer(readline))
+        # Without quotes: readline would put a second one behind what is complete.
+        readline.set_completer_delims(" \t\n`!@#$%^&*()=+[{]}\\|;:,<>?")
         if "libedit" in (readline.__doc__ or ""):
             readline.parse_and_bind("bind ^I rl_complete")
         else:
@@ -148,14 +147,27 @@ def _teach_making_room(readline: object) -> object:
     return make_room
 
 
-def _complete(line: str, names: object, text: str, state: int) -> str | None:
-    """Complete a magic at the beginning of the line, else a name."""
-    match = re.match(r"\s*(%%?)\w*$", line)
-    if not match:
-        return names.complete(text, state)
-    known = _help.CELL_MAGICS if match[1] == "%%" else _help.SESSION_MAGICS | _help.RANK_MAGICS
-    found = [name for name in sorted(known) if name.startswith(text)]
-    return found[state] if state < len(found) else None
+class _Completer:
+    """Tells readline what a word could become, one after the other."""
+
+    def __init__(self, readline: object):
+        self._readline = readline
+        self._found: list[str] = []
+
+    def __call__(self, text: str, state: int) -> str | None:
+        if state == 0:
+            end = self._readline.get_endidx()
+            self._found = self._find(self._readline.get_line_buffer()[:end], end - len(text))
+        return self._found[state] if state < len(self._found) else None
+
+    def _find(self, line: str, begin: int) -> list[str]:
+        if not line.strip():
+            return ["    "]
+        from mpirepl import _completion
+
+        start, words = _completion.find(line, vars(__main__))
+        before = line[start:begin]  # of the word, which readline does not take for a part of it
+        return [line[begin:start] + word.removeprefix(before) for word in words]
 
 
 def _read_line(prompt: str) -> str:
@@ -163,12 +175,6 @@ def _read_line(prompt: str) -> str:
     if not line:
         raise EOFError
     return line.decode("utf-8", "surrogateescape").removesuffix("\n")
-
-
-def _write(text: str) -> None:
-    if _mpirepl.terminal is not None:
-        with open(_mpirepl.terminal[0], "w") as terminal:
-            terminal.write(text)
 
 
 def _read_hidden(prompt: str) -> str:

@@ -71,6 +71,7 @@ def keeping_names() -> Iterator[None]:
 
 def before_cell() -> None:
     """Tell what is registered for it that a cell begins (autoreload, for example)."""
+    _shell.InteractiveTB.pdb = None  # the debugger that Ctrl-C has ended would stop nowhere
     _shell.events.trigger("pre_execute")
     _shell.events.trigger("pre_run_cell", info())
 
@@ -86,7 +87,7 @@ def debug_if_wanted() -> None:
     if _shell.call_pdb:
         from mpirepl import _magics
 
-        _magics.run("debug", "")
+        _magics.debug_at_once()
 
 
 def as_text(error: BaseException) -> str | None:
@@ -117,6 +118,10 @@ def _make() -> object:
         raise ImportError(
             f"this magic is IPython's, which this rank's Python does not have: {error}"
         ) from None
+    except KeyboardInterrupt:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "IPython"]:
+            del sys.modules[name]  # half of it cannot be imported a second time
+        raise
 
     class RankShell(CellTracebacks, InteractiveShell):
         system = InteractiveShell.system_raw  # into the pipe, as on rank 0, not a terminal

@@ -66,7 +66,7 @@ def _ipython(session: object) -> object | None:
 
         return _ipython.FrontEnd(session)
     except Exception as error:  # of the user's configuration, or of a version unknown here
-        tell(f"mpirepl: IPython cannot be the editor, Python's readline is: {error!r}")
+        tell(f"mpirepl: IPython cannot be the editor, Python's readline is: {error!r}\n")
         return None
     finally:
         if collecting:
@@ -88,9 +88,21 @@ def call_of_file(file: str) -> str:
 
 
 def tell(text: str) -> None:
-    """Write whole lines of the session where prompts go."""
-    for line in text.splitlines():
-        _mpirepl.say(line, _mpirepl.terminal is None)
+    """Write whole lines of the session where prompts go, which output may not."""
+    if _mpirepl.terminal is None:
+        for line in text.splitlines():
+            _mpirepl.say(line, True)
+    else:
+        with editing(PROGRAM):
+            write(text)
+
+
+def write(text: str) -> None:
+    """Write to the terminal, for who has it."""
+    if _mpirepl.terminal is not None:
+        terminal = os.open(_mpirepl.terminal[0], os.O_WRONLY | os.O_NOCTTY)
+        with open(terminal, "w") as file:
+            file.write(text)
 
 
 @contextlib.contextmanager
@@ -101,6 +113,16 @@ def editing(editor: int) -> Iterator[None]:
         yield
     finally:
         _mpirepl.end_editing()
+
+
+@contextlib.contextmanager
+def away_from(editor: int) -> Iterator[None]:
+    """Take the terminal from who has it, and give it back."""
+    _mpirepl.end_editing()
+    try:
+        yield
+    finally:
+        _mpirepl.begin_editing(editor)
 
 
 @contextlib.contextmanager
@@ -168,12 +190,8 @@ class _Answers(io.TextIOBase):
 
 def _input(prompt: object = "", /) -> str:
     """Read a line from the user for code of this process that is no cell. As Python's input()."""
-    _mpirepl.end_editing()
-    try:
-        with editing(_front.editor):
-            return _front.ask(str(prompt), False)
-    finally:
-        _mpirepl.begin_editing(PROGRAM)
+    with away_from(PROGRAM), editing(_front.editor):
+        return _front.ask(str(prompt), False)
 
 
 @contextlib.contextmanager

@@ -31,9 +31,9 @@ LINES, COLUMNS = 30, 100
 
 ENTER, TAB, ESCAPE, BACKSPACE = "\r", "\t", "\x1b", "\x7f"
 UP, DOWN, LEFT = "\x1b[A", "\x1b[B", "\x1b[D"
-HOME, END = "\x1b[H", "\x1b[F"
+F2, HOME, END = "\x1bOQ", "\x1b[H", "\x1b[F"
 CTRL_A, CTRL_C, CTRL_D, CTRL_E, CTRL_K, CTRL_R = "\x01", "\x03", "\x04", "\x05", "\x0b", "\x12"
-CTRL_T, CTRL_U, CTRL_Y, CTRL_Z = "\x14", "\x15", "\x19", "\x1a"
+CTRL_T, CTRL_U, CTRL_X, CTRL_Y, CTRL_Z = "\x14", "\x15", "\x18", "\x19", "\x1a"
 CTRL_BACKSLASH = "\x1c"
 
 # The shell stays the leader of the terminal's session, as a user's shell does: when a leader ends,

@@ -1,7 +1,7 @@
 """What the user has configured for IPython, which holds here, too."""
 
 from scene import IPYTHON, Scene, scenario
-from terminal import CTRL_D, ENTER, ESCAPE, expect
+from terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, expect
 
 
 @scenario(IPYTHON, command="")
@@ -45,12 +45,19 @@ def configured_prompt(scene: Scene):
     t.type(f"'alive'{ENTER}")
     t.asks("cell 2> ")
     t.type(CTRL_D)
-    t.asks("Do you really want to exit? ")
+    question = "Do you really want to exit ([y]/n)? "
+    t.asks(question)
     t.type(f"n{ENTER}")
     t.asks("cell 2> ")
     t.type(CTRL_D)
-    t.asks("Do you really want to exit? ")
-    t.type(f"y{ENTER}")
+    t.asks(question)
+    t.type(CTRL_C)
+    t.asks("cell 2> ")
+    t.type(CTRL_D)
+    t.asks(question)
+    t.type(f"what{ENTER}")
+    t.asks(question)
+    t.type(ENTER)
     t.ends()
 
 

@@ -135,6 +135,76 @@ def completion_of_a_magic(t: Terminal):
     t.prompt()
 
 
+def completes(t: Terminal, begun: str, completed: str) -> None:
+    """Type the beginning of a line and Tab; see what comes of it, and remove that."""
+    t.prompt()
+    t.type(begun)
+    t.prompt(begun)
+    t.type(TAB)
+    t.prompt(completed)
+    t.type(CTRL_U)
+
+
+@scenario()
+def completion_of_the_value_of_a_magic(t: Terminal):
+    """Tab offers what a magic of the session takes, and nothing else."""
+    completes(t, "%targets a", "%targets all")
+    completes(t, "%targets 1,!", "%targets 1,!0")
+    completes(t, "%px --targets a", "%px --targets all")
+    completes(t, "%%targets a", "%%targets all")
+    completes(t, "%fold of", "%fold off")
+    completes(t, "%guard gr", "%guard grace")
+    t.prompt()
+    t.type(f"%targets {TAB}{TAB}")
+    t.until(lambda: {"all", "0", "1", "2", "::2"} <= set(t.visible().split()), "the sets")
+    expect(" if " not in t.visible() and "%alias" not in t.visible(), "there is something else")
+    t.type(CTRL_U)
+    t.prompt()
+
+
+@scenario()
+def completion_of_a_file(t: Terminal, scene: Scene):
+    """Tab completes names of files in strings, and behind !command and %run."""
+    scene.file("numbers/one two.txt")
+    scene.file("zeros.py")
+    completes(t, 'open("numb', 'open("numbers/')
+    completes(t, "open('numbers/on", "open('numbers/one two.txt")
+    completes(t, "!ls numb", "!ls numbers/")
+    completes(t, "%run zer", "%run zeros.py")
+    t.prompt()
+
+
+@scenario(PLAIN)
+def completion_of_a_key(t: Terminal):
+    """Tab completes keys, and attributes of what lies below them; nothing is called for it."""
+    t.cell("sizes = {'alpha': ['one'], 'beta ray': 2, 3: 4}")
+    completes(t, 'sizes["al', 'sizes["alpha"]')
+    completes(t, "sizes['beta r", "sizes['beta ray']")
+    completes(t, "1 + sizes['alpha'].appe", "1 + sizes['alpha'].append(")
+    completes(t, "print(f'{x}', sizes.ke", "print(f'{x}', sizes.keys(")
+    completes(t, "exit().rea", "exit().rea")
+    t.prompt()
+
+
+@scenario()
+def completion_of_a_module(t: Terminal, scene: Scene):
+    """Tab completes modules, and what can be imported from them."""
+    scene.file("zeros.py", "raise SystemExit\n")
+    completes(t, "import colors", "import colorsys")
+    completes(t, "import importlib.metad", "import importlib.metadata")
+    completes(t, "from json import JSONEnc", "from json import JSONEncoder")
+    completes(t, "import zer", "import zeros")
+    t.prompt()
+
+
+@scenario(PLAIN)
+def completion_of_names_in_a_module_that_is_not_loaded(t: Terminal, scene: Scene):
+    """Tab finds them without loading it."""
+    scene.file("zeros.py", "raise SystemExit\n\n\ndef how_many():\n    pass\n")
+    completes(t, "from zeros import how", "from zeros import how_many")
+    t.prompt()
+
+
 @scenario()
 def torn_escape_sequence(t: Terminal):
     """The bytes of an arrow key arrive one by one."""

@@ -3,10 +3,19 @@
 import re
 
 from scene import IPYTHON, Scene, scenario
-from terminal import CTRL_C, ENTER, Terminal, expect
+from terminal import CTRL_C, CTRL_E, CTRL_X, ENTER, F2, Terminal, expect
 
 from scenarios import know_rank
 
+# It says when it is there, and writes the key that it gets.
+KEY_EDITOR = """\
+#!/bin/sh
+stty raw -echo </dev/tty
+echo open
+key=$(dd bs=1 count=1 2>/dev/null </dev/tty | od -An -tu1)
+stty sane </dev/tty
+echo "key =" $key >"$1"
+"""
 LEAST = r"^time: min ([1-9]\d\d ms|[1-9]\S* s)"  # at least 0.1 s
 
 
@@ -99,21 +108,36 @@ def pager(t: Terminal, scene: Scene):
 @scenario(IPYTHON, environment={"EDITOR": "{home}/editor"})
 def ctrl_c_in_an_editor(t: Terminal, scene: Scene):
     """Ctrl-C is a key for an editor that takes it as one."""
-    scene.file(
-        "editor",
-        "#!/bin/sh\n"
-        "stty raw -echo </dev/tty\n"
-        "echo open\n"
-        "key=$(dd bs=1 count=1 2>/dev/null </dev/tty | od -An -tu1)\n"
-        "stty sane </dev/tty\n"
-        'echo "key = $key" >"$1"\n',
-        executable=True,
-    )
+    scene.file("editor", KEY_EDITOR, executable=True)
     t.run("%edit")
     t.shows("open *$")
     t.type(CTRL_C)
     t.finds_number()
     expect(t.cell("key").count("]: 3") == 3, "the editor has not got it")
+
+
+@scenario(IPYTHON, command="", environment={"EDITOR": "{home}/editor"})
+def editor_of_the_line(scene: Scene):
+    """F2 has the line edited, Ctrl-X Ctrl-E runs it too; the editor has the terminal for itself."""
+    scene.file("editor", KEY_EDITOR, executable=True)
+    scene.configure("c.TerminalInteractiveShell.extra_open_editor_shortcuts = True\n")
+    t = scene.session()
+    t.prompt()
+    t.type("key = 0")
+    t.prompt("key = 0")
+    t.type(F2)
+    t.until(lambda: t.last_line() == "open", "the editor")
+    t.type(CTRL_C)
+    t.prompt("key = 3")
+    t.type(f" + 1{ENTER}")
+    t.number += 1
+    expect(t.cell("key").count("]: 4") == 3, "it is not the edited line that has been run")
+    t.prompt()
+    t.type(CTRL_X + CTRL_E)
+    t.until(lambda: t.last_line() == "open", "the editor")
+    t.type("A")
+    t.number += 1
+    expect(t.cell("key").count("]: 65") == 3, "the edited line has not been run")
 
 
 @scenario(IPYTHON)
@@ -183,6 +207,7 @@ def pdb_magic(t: Terminal):
     t.cell("%pdb on")
     t.run("%%targets 1\nvalue = 41; 1 / (value - 41)\n\n")
     t.asks("[stdin:1] (Pdb) ")
+    t.shows(r"ZeroDivisionError: division by zero\n.*> <cell 2>\(2\)<module>\(\)\n.*-> value = 41")
     t.type(f"p value + 1{ENTER}")
     t.shows("^.stdout:1. 42")
     t.asks("[stdin:1] (Pdb) ")
@@ -417,3 +442,11 @@ def marks_under_an_error(t: Terminal):
     source = re.search(r"\] ( +)1/0$", printed, re.MULTILINE)
     marks = re.search(r"\] ( +)~\^~$", printed, re.MULTILINE)
     expect(source and marks and source[1] == marks[1], f"they stand elsewhere: {printed}")
+
+
+@scenario()
+def line_of_an_error_below_a_magic(t: Terminal):
+    """The magic is a line of its cell, also in a traceback."""
+    t.run("%%targets 1\nfirst = 1\n1/0\n\n")
+    t.shows(r'"<cell 1>", line 3, in <module>\n.error:1. +1/0')
+    t.finds_number()

@@ -1,5 +1,7 @@
 """What cells ask: input(), getpass, debuggers, on any rank."""
 
+import re
+
 from scene import IPYTHON, Scene, scenario
 from terminal import BACKSPACE, CTRL_C, CTRL_D, ENTER, LEFT, UP, Terminal, expect
 
@@ -144,10 +146,10 @@ def password(t: Terminal):
     t.targets = "1"
     t.run("import getpass; word = getpass.getpass('secret: ')")
     t.asks("[stdin:1] secret: ")
-    t.type(f"hunter2{ENTER}")
+    t.type(f"hunter2{BACKSPACE}2{ENTER}")
     t.number += 1
     t.prompt()
-    expect("hunter2" not in t.text(), "it is shown")
+    expect(t.printed(1).rstrip() == "[stdin:1] secret:", f"it is shown: {t.printed(1)}")
     expect("'hunter2'" in t.cell("word"), "it is not what was typed")
 
 
@@ -317,6 +319,25 @@ def debug_magic_after_a_magic(t: Terminal, scene: Scene):
     t.until(lambda: t.last_line().startswith("[stdin:1] "), "its next question")
     t.type(f"q{ENTER}")
     t.finds_number()
+
+
+@scenario(IPYTHON)
+def debug_magic_for_a_cell(t: Terminal):
+    """%%debug runs its cell in IPython's debugger, which asks on every rank as any other does."""
+    t.run("%%debug\nx = 41\nx += 1\n\n")
+    for _ in range(3):  # in the order in which they have loaded IPython
+        asked = t.until(lambda: re.fullmatch(r"\[stdin:\d\] ipdb>", t.last_line()), "a question")
+        t.type("c")
+        t.asks(asked[0], " c")
+        t.type(ENTER)
+    t.finds_number()
+    expect(t.cell("x").count("]: 42") == 3, "it has not run on every rank")
+    for _ in range(2):
+        t.run("%%debug\nx = 43\n\n")
+        t.until(lambda: t.last_line() == "[stdin:0] ipdb>", "the question")
+        t.type(CTRL_C)
+        t.finds_number()
+    expect(t.cell("'alive'").count("'alive'") == 3, "the next cell does not work")
 
 
 def debugs(t: Terminal, rank: int = 1, value: int = 0) -> None:
