@@ -57,12 +57,13 @@ static void call(int what, void *buffer, void *other, int bytes, int turn, int r
 
 /* Times batches of calls. */
 void measure(int what, void *buffer, void *other, int bytes, int calls, int batches, double *us) {
+    static int turn; /* goes on from one batch to the next */
     int rank, size;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     for (int batch = 0; batch < batches; ++batch) {
         double begin = MPI_Wtime();
-        for (int i = 0; i < calls; ++i) call(what, buffer, other, bytes, i, rank, size);
+        for (int i = 0; i < calls; ++i) call(what, buffer, other, bytes, turn++, rank, size);
         us[batch] = (MPI_Wtime() - begin) / calls * 1e6;
     }
 }
@@ -83,12 +84,15 @@ libraries = [ctypes.CDLL(path) for path in sys.argv[1:3]]
 for text in sys.argv[3:]:
     name, _, size = text.partition(":")
     size = int(size)
-    small = size < 1 << 20
-    calls, batches, turns = (8, 50, 40) if small else (1, 2, 10 if size < 1 << 24 else 4)
+    calls, batches, turns = next(
+        plan for least, plan in ((16 << 20, (4, 1, 10)), (1 << 20, (4, 4, 30)), (0, (8, 50, 40)))
+        if size >= least
+    )
     buffer, other = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
     times = [np.zeros((turns, batches)) for _ in libraries]
     for turn in range(-1, turns):  # the first is a warm-up, which the last overwrites
-        for library, rows in zip(libraries, times):
+        both = list(zip(libraries, times))
+        for library, rows in both if turn % 2 else reversed(both):  # each as often behind the other
             library.measure(CALLS.index(name), address(buffer), address(other), size, calls,
                             batches, address(rows[turn]))
     if MPI.COMM_WORLD.rank == 0:
