@@ -173,7 +173,7 @@ int MPI_Comm_free_keyval(int* keyval) {
 int MPI_Comm_set_errhandler(MPI_Comm comm, MPI_Errhandler handler) {
     Context* context = comm == MPI_COMM_NULL ? nullptr : find_communicator(comm);
     int error = PMPI_Comm_set_errhandler(comm, handler);
-    if (error != MPI_SUCCESS || context == nullptr) return error;
-    return PMPI_Comm_set_errhandler(context->real, handler);
+    if (error == MPI_SUCCESS && context != nullptr) follow_errhandler(comm, context->real);
+    return error;
 }
 }

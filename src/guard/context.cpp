@@ -140,12 +140,17 @@ MPI_Comm clone_with_topology(MPI_Comm comm, bool inter) {
     }
 }
 
+/// The error handler of a `real` whose handle has a function of user code: calls that, with the
+/// communicator that user code knows.
+void pass_error_on(MPI_Comm* real, int* error, ...) {
+    for (const auto& context : all_contexts())
+        if (context->kind == Kind::communicator && context->real == *real)
+            PMPI_Comm_call_errhandler(context->handle, *error);
+}
+
 MPI_Comm make_real(MPI_Comm handle, bool inter) {
     MPI_Comm real = clone_with_topology(handle, inter);
-    MPI_Errhandler handler = MPI_ERRHANDLER_NULL;
-    PMPI_Comm_get_errhandler(handle, &handler);
-    PMPI_Comm_set_errhandler(real, handler);
-    PMPI_Errhandler_free(&handler);
+    follow_errhandler(handle, real);
     return real;
 }
 
@@ -296,6 +301,19 @@ std::vector<std::shared_ptr<Context>> all_contexts() {
     std::sort(contexts.begin(), contexts.end(),
               [](const auto& a, const auto& b) { return a->id < b->id; });
     return contexts;
+}
+
+void follow_errhandler(MPI_Comm handle, MPI_Comm real) {
+    static const MPI_Errhandler passes_on = [] {
+        MPI_Errhandler made = MPI_ERRHANDLER_NULL;
+        PMPI_Comm_create_errhandler(pass_error_on, &made);
+        return made;
+    }();
+    MPI_Errhandler handler = MPI_ERRHANDLER_NULL;
+    PMPI_Comm_get_errhandler(handle, &handler);
+    const bool is_predefined = handler == MPI_ERRORS_ARE_FATAL || handler == MPI_ERRORS_RETURN;
+    PMPI_Comm_set_errhandler(real, is_predefined ? handler : passes_on);
+    PMPI_Errhandler_free(&handler);
 }
 
 void renew(Context& context, bool quiet) {

@@ -144,6 +144,9 @@ std::vector<int> ranks_in(MPI_Comm comm, MPI_Group group);
 /// All contexts, in the order of their ids, which is the same on all ranks.
 std::vector<std::shared_ptr<Context>> all_contexts();
 
+/// Has errors on `real` go where those on the handle go.
+void follow_errhandler(MPI_Comm handle, MPI_Comm real);
+
 /// Makes `real` and `shadow` anew. Collective over the handle.
 /// @param quiet nothing can arrive on the old ones any more, so they may be freed
 void renew(Context& context, bool quiet);
