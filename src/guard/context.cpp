@@ -304,7 +304,7 @@ std::vector<std::shared_ptr<Context>> all_contexts() {
 }
 
 void follow_errhandler(MPI_Comm handle, MPI_Comm real) {
-    static const MPI_Errhandler passes_on = [] {
+    static MPI_Errhandler passes_on = [] {
         MPI_Errhandler made = MPI_ERRHANDLER_NULL;
         PMPI_Comm_create_errhandler(pass_error_on, &made);
         return made;

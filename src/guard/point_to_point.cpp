@@ -49,7 +49,7 @@ int finish(Call& call, Context& context, Need::Kind kind, MPI_Request request,
             if (int error = PMPI_Test(&request, &done, status); error != MPI_SUCCESS || done != 0)
                 return error;
         }
-        const MPI_Comm real = context.real;
+        MPI_Comm real = context.real;
         const bool goes_on = patience.outlives_break();
         {
             auto lock = bookkeeping();
