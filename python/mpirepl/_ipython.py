@@ -12,10 +12,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import _mpirepl
-from IPython.core.completer import Completion
 from IPython.core.debugger import InterruptiblePdb
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
@@ -25,21 +24,19 @@ from IPython.core.magic import no_var_expand
 from IPython.core.splitinput import LineInfo
 from IPython.terminal import interactiveshell
 from IPython.terminal.ipapp import TerminalIPythonApp
-from IPython.terminal.prompts import Prompts
 from prompt_toolkit.application import Application, create_app_session, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
-from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
-from pygments.token import Token
 from traitlets import default
 
 import __main__
 from mpirepl import _compile, _help, _past, _rank_shell, _run, _terminal
+from mpirepl._ipython_editor import Hidden, SessionPrompts, in_front, knowing_values
 
 _FRONT_MAGICS = frozenset(
     """autocall automagic bookmark clear cls colors config cpaste doctest_mode ed edit hist history
@@ -49,29 +46,6 @@ _FRONT_MAGICS = frozenset(
 )
 
 
-class _Prompts(Prompts):
-    """IPython's prompts, with the targets when they are not all ranks."""
-
-    def in_prompt_tokens(self) -> list:
-        before, number, after = _terminal.prompt_of(self.shell.front.session)
-        return [
-            (Token.Prompt, self.vi_mode() + before),
-            (Token.PromptNum, number),
-            (Token.Prompt, after),
-        ]
-
-    def _width(self) -> int:
-        return sum(len(text) for _, text in self.in_prompt_tokens())
-
-
-class _Hidden(Processor):
-    """Shows nothing of what is typed, as Python's getpass."""
-
-    def apply_transformation(self, line: TransformationInput) -> Transformation:
-        """Return an empty line, in which the cursor stands at the beginning."""
-        return Transformation([], lambda position: 0, lambda position: 0)
-
-
 class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalInteractiveShell):
     """IPython's shell; what it would run goes to the session."""
 
@@ -79,7 +53,7 @@ class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalIntera
 
     @default("prompts_class")
     def _prompts_with_targets(self) -> type:
-        return _Prompts
+        return SessionPrompts
 
     @default("confirm_exit")
     def _question_at_the_end(self) -> bool:
@@ -177,7 +151,7 @@ class FrontEnd:
         self._app.__enter__()  # for good: it ends when it is forgotten
         # Output of other threads shall go the way of all output, not past it.
         interactiveshell.patch_stdout = lambda raw: contextlib.nullcontext()
-        Buffer._open_file_in_editor = _in_front(Buffer._open_file_in_editor)  # F2 and others
+        Buffer._open_file_in_editor = in_front(Buffer._open_file_in_editor)  # F2 and others
         _TerminalShell.front = self
         with _rank_shell.keeping_names(), _terminal.on_terminal():
             app = self._make_app(colours is not None)
@@ -189,7 +163,7 @@ class FrontEnd:
         self._stubs = {"line": set(), "cell": set()}
         self._register(_help.SESSION_MAGICS | _help.RANK_MAGICS, "line")
         self._register(_help.CELL_MAGICS, "cell")
-        self.shell.Completer.completions = _knowing_values(self.shell.Completer.completions)
+        self.shell.Completer.completions = knowing_values(self.shell.Completer.completions)
 
     @staticmethod
     def _make_app(colourless: bool) -> _App:
@@ -334,7 +308,7 @@ class FrontEnd:
         history = None if hidden else self._answers
         editor = PromptSession(input=self._input, output=self._output, history=history)
         self._watch(editor)
-        return editor.prompt(ANSI(prompt), input_processors=[_Hidden()] if hidden else [])
+        return editor.prompt(ANSI(prompt), input_processors=[Hidden()] if hidden else [])
 
     def took(self, number: int, text: str) -> None:
         """Note that a cell has got this number: In, _i and their like."""
@@ -392,34 +366,6 @@ class FrontEnd:
             return None
         leaving = argument in ("exit", "quit") and argument not in vars(__main__)
         return _help.find("%quit" if leaving else argument)
-
-
-def _knowing_values(completions: Callable) -> Callable:
-    """Complete what stands behind a magic of the session, all else as IPython does."""
-
-    def completing(text: str, offset: int) -> Iterator[Completion]:
-        from mpirepl import _completion
-
-        line = text[:offset].rpartition("\n")[2]
-        found = _completion.values_of_magic(line)
-        if found is None:
-            yield from completions(text, offset)
-            return
-        begin, values = found
-        for value in values:
-            yield Completion(offset - len(line) + begin, offset, value, type="value")
-
-    return completing
-
-
-def _in_front(open_in_editor: Callable) -> Callable:
-    """Give the terminal to the program in which a line is edited meanwhile."""
-
-    def opening(buffer: Buffer, filename: str) -> bool:
-        with _terminal.away_from(_terminal.PROMPT), _terminal.on_terminal():
-            return open_in_editor(buffer, filename)
-
-    return opening
 
 
 def _is_for_front(method: str, magic: str = "", argument: str = "") -> bool:
