@@ -97,9 +97,9 @@ class Function:
     parameters: list[Parameter]
 
     def __getitem__(self, name: str) -> Parameter:
-        """Return the parameter of this name."""
+        """Return the parameter of this name, or of one of several joined by a bar."""
         for parameter in self.parameters:
-            if parameter.name == name:
+            if parameter.name in name.split("|"):
                 return parameter
         raise ListError(f"{self.name} has no parameter {name}")
 
