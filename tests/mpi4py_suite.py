@@ -16,7 +16,7 @@ from pathlib import Path
 
 # They start processes from outside the session, or (MPI-4, Open MPI 5.0) hang beside any thread
 # that polls MPI: see "Over MPI" in docs/architecture.md.
-LEFT_OUT = ["-e", "spawn", "-e", "dynproc", "-e", "p2p_buf_part", "-x", "testCreateFromGroup"]
+LEFT_OUT = ["-e", "spawn", "-e", "dynproc", "-e", "p2p_buf_part", "-x", "CreateFromGroup"]
 TIMEOUT = 600
 
 
