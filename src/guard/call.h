@@ -152,7 +152,8 @@ Need need_of(const Context& context, Need::Kind kind, int peer, int tag);
 /// main thread does that.
 /// @return the error that the call must return
 int park();
-/// The same of a main thread that is in no call.
+/// The same without an error: of a main thread that is in no call, or a wait that outlives the
+/// break.
 void await_end_of_break();
 
 }  // namespace mpirepl::guard

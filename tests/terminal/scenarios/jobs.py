@@ -13,6 +13,13 @@ def begin(t: Terminal, scene: Scene) -> None:
     t.prompt()
 
 
+def begin_behind(t: Terminal, scene: Scene) -> None:
+    """Start a session in the background, and wait until it would have a prompt."""
+    t.asks("shell> ")
+    t.type(f"mpiexec -n 2 {scene.mpirepl} &{ENTER}")
+    t.until(lambda: sum("mpirepl" in name for name in t.names()) > 3, "the ranks and the keeper")
+
+
 def leave_shell(t: Terminal) -> None:
     """Leave the session and then the shell."""
     t.prompt()
@@ -34,9 +41,7 @@ def session_from_a_shell(t: Terminal, scene: Scene):
 @scenario(**SHELL)
 def begun_in_the_background(t: Terminal, scene: Scene):
     """With & the terminal stays the shell's, and fg brings the prompt."""
-    t.asks("shell> ")
-    t.type(f"mpiexec -n 2 {scene.mpirepl} &{ENTER}")
-    t.until(lambda: sum("mpirepl" in name for name in t.names()) > 3, "the ranks and the keeper")
+    begin_behind(t, scene)
     t.type(f"echo one{ENTER}")
     t.until(lambda: "\none\n" in t.text(), "the shell's echo")
     expect("In [1]" not in t.text(), "the prompt is there already")
@@ -49,9 +54,7 @@ def begun_in_the_background(t: Terminal, scene: Scene):
 @scenario(**SHELL)
 def closed_window_of_a_background_job(t: Terminal, scene: Scene):
     """A job that has never been in front ends with the window, also when its shell has left."""
-    t.asks("shell> ")
-    t.type(f"mpiexec -n 2 {scene.mpirepl} &{ENTER}")
-    t.until(lambda: sum("mpirepl" in name for name in t.names()) > 3, "the ranks and the keeper")
+    begin_behind(t, scene)
     t.type(f"disown{ENTER}")
     t.type(f"echo one{ENTER}")
     t.until(lambda: "\none\n" in t.text(), "the shell's echo")
