@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +125,12 @@ class Scene:
         if executable:
             path.chmod(0o755)
         return path
+
+    def replacing(self, source: str) -> str:
+        """How mpirepl is called so that functions of this C source replace a library's."""
+        code, library = self.file("replacing.c", source), self.home / "replacing.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, code], check=True)
+        return f"env LD_PRELOAD={library} {self.mpirepl}"
 
     @property
     def history(self) -> Path:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 
 from scene import Scene, scenario
 from terminal import Terminal, expect
@@ -166,11 +165,9 @@ pid_t tcgetpgrp(int fd) {
 @scenario(command="bash --norc --noprofile -i", environment={"PS1": "shell> "})
 def shell_that_takes_the_terminal_first(t: Terminal, scene: Scene):
     """Who would put the terminal back is too late: the shell's prompt and modes are let alone."""
-    source, library = scene.file("late.c", LATE), scene.home / "late.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     t.asks("shell> ")
     shells = t.processes()
-    t.type(f"mpiexec -n 2 env LD_PRELOAD={library} {scene.mpirepl}\r")
+    t.type(f"mpiexec -n 2 {scene.replacing(LATE)}\r")
     t.prompt()
     t.signal(t.launcher(), signal.SIGKILL)
     t.until(lambda: t.processes() == shells, "the end of all but the shell")

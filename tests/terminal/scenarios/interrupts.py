@@ -1,6 +1,5 @@
 """Ctrl-C while a cell runs, Ctrl-\\, deadlocks."""
 
-import subprocess
 import time
 
 from scene import PLAIN, Scene, scenario
@@ -226,9 +225,7 @@ int clock_nanosleep(clockid_t id, int flags, const struct timespec *time, struct
 @scenario(command="")
 def ctrl_c_at_the_moment_of_going_to_sleep(scene: Scene):
     """A signal that comes after Python has looked, and before the system call, is not lost."""
-    source, library = scene.file("late.c", LATE), scene.home / "late.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
-    t = scene.open(f"mpiexec -n 2 env LD_PRELOAD={library} {scene.mpirepl}")
+    t = scene.open(f"mpiexec -n 2 {scene.replacing(LATE)}")
     t.run("import time; print('begun'); time.sleep(1000)")
     t.reports("stdout", "begun", "0-1")
     t.type(CTRL_C)
