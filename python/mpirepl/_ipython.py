@@ -29,6 +29,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import ANSI
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_input
+from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
@@ -138,7 +139,8 @@ class FrontEnd:
         self._ranks_know = False
         self._line = 0
         self._typed = ""  # the cell that has been read, before its macro was put in
-        path, self._room = _mpirepl.terminal
+        self._interrupts = 0
+        path, self._wishes = _mpirepl.terminal
         reading = io.TextIOWrapper(io.FileIO(path, "r"))
         writing = io.TextIOWrapper(io.FileIO(path, "w"))
         colours = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
@@ -240,7 +242,7 @@ class FrontEnd:
             try:
                 with _terminal.editing(_terminal.PROMPT):
                     _terminal.write(self.shell.separate_in)
-                    self._watch(self.shell.pt_app)
+                    self._prepare(self.shell.pt_app)
                     text = self.shell.prompt_for_code()
             except EOFError:
                 if self._may_leave():
@@ -284,17 +286,23 @@ class FrontEnd:
         with contextlib.suppress(Exception):
             history.writeout_cache()
 
-    def _watch(self, editor: PromptSession) -> None:
-        """Have the editor make room whenever there is output."""
+    def _prepare(self, editor: PromptSession) -> None:
+        """Have the editor do what the session wants from it, and forget keys before a Ctrl-C."""
+        interrupts = _mpirepl.interrupts()
+        if interrupts != self._interrupts:
+            clear_typeahead(self._input)
+            self._interrupts = interrupts
 
         def begin() -> None:
-            asyncio.get_running_loop().add_reader(self._room, self._obey, editor.app)
+            asyncio.get_running_loop().add_reader(self._wishes, self._obey, editor.app)
 
         editor.app.pre_run_callables.append(begin)
 
     def _obey(self, app: Application) -> None:
-        """Make room for output, or draw the line anew where the cursor is now."""
-        wanted = os.read(self._room, 4096)
+        """Make room for output, draw the line anew where the cursor is now, or give up."""
+        wanted = os.read(self._wishes, 4096)
+        if b"c" in wanted and not app.is_done:
+            app.exit(exception=KeyboardInterrupt, style="class:aborting")
         if b"r" in wanted:
             app.output.write_raw("\r")
             app.output.erase_down()
@@ -307,7 +315,7 @@ class FrontEnd:
         """Ask for a line of input of a cell; raise EOFError or KeyboardInterrupt."""
         history = None if hidden else self._answers
         editor = PromptSession(input=self._input, output=self._output, history=history)
-        self._watch(editor)
+        self._prepare(editor)
         return editor.prompt(ANSI(prompt), input_processors=[Hidden()] if hidden else [])
 
     def took(self, number: int, text: str) -> None:

@@ -25,17 +25,28 @@ Keyboard::Command command_of(char key, Keyboard::Reader reader) {
     }
 }
 
+/// The terminal's own replies among keys, on where its cursor is: who has asked waits for them.
+std::string replies_in(std::string_view keys) {
+    constexpr std::string_view begin = "\033[";
+    std::string replies;
+    for (std::size_t at = 0; (at = keys.find(begin, at)) != std::string_view::npos;) {
+        std::size_t end = keys.find_first_not_of("0123456789;", at + begin.size());
+        if (end == std::string_view::npos) break;
+        if (keys[end] == 'R') replies += keys.substr(at, end + 1 - at);
+        at = end;
+    }
+    return replies;
+}
+
 }  // namespace
 
 Keyboard::Command Keyboard::take(std::string_view& bytes, Reader reader) {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         Command command = command_of(bytes[i], reader);
         if (command == Command::none) continue;
+        keys_ += bytes.substr(0, i);
         // As a terminal does: what was typed before Ctrl-C is gone with it.
-        if (command == Command::interrupt)
-            keys_.clear();
-        else
-            keys_ += bytes.substr(0, i);
+        if (command == Command::interrupt) keys_ = replies_in(keys_);
         bytes.remove_prefix(i + 1);
         return command;
     }

@@ -81,8 +81,8 @@ TerminalConsole::TerminalConsole(TerminalPlace place, Fd keys, Fd out, Fd err)
     }
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0) {
-        room_reader_ = Fd(ends[0]);
-        room_writer_ = Fd(ends[1]);
+        wishes_reader_ = Fd(ends[0]);
+        wishes_writer_ = Fd(ends[1]);
     }
 }
 
@@ -141,10 +141,11 @@ void TerminalConsole::obey(Keyboard::Command command) {
         case Keyboard::Command::none:
             return;
         case Keyboard::Command::interrupt:
+            ++interrupts_;
             ::tcflush(editor_side_.get(), TCIFLUSH);
             // No signal for a line editor, which might get it a moment too late.
-            if (screen_.editing() && !editor_.cancel.empty()) cancel();
-            if (!screen_.editing() || editor_.asks || editor_.cancel.empty()) events_.interrupt();
+            if (can_give_up()) cancel();
+            if (!can_give_up() || editor_.asks) events_.interrupt();
             return;
         case Keyboard::Command::where:
             events_.where();
@@ -170,7 +171,7 @@ void TerminalConsole::decide_about_killing(char key) {
 
 void TerminalConsole::redraw() {
     if (!screen_.editing()) return;
-    if (editor_.reader == Keyboard::Reader::editor)
+    if (is_told())
         tell_editor('r');
     else
         keyboard_.keys().insert(0, editor_.redraw);
@@ -180,21 +181,29 @@ void TerminalConsole::cancel_question() {
     if (screen_.editing() && editor_.asks) cancel();
 }
 
+bool TerminalConsole::can_give_up() const {
+    return screen_.editing() && (giving_up_ || is_told() || !editor_.give_up.empty());
+}
+
 void TerminalConsole::cancel() {
     events_.cancelled();
-    keyboard_.keys() = editor_.cancel;
+    giving_up_ = true;
+    if (is_told()) tell_editor('c');
 }
 
 /// Keys are given as they are read, so that those of the next editor wait here, and only when the
-/// terminal is in the mode that the editor wants: before, it would echo them itself.
+/// terminal is in the mode that the editor wants: before, it would echo them itself, and act upon
+/// some of them.
 void TerminalConsole::feed_editor(Clock::time_point now) {
-    std::string& keys = keyboard_.keys();
+    std::string& keys = giving_up_ ? editor_.give_up : keyboard_.keys();
     if (keys.empty() || !screen_.editing() || suspended_) return;
-    if (waits_for_lines(pty_->native_handle()) && now - editing_since_ < until_raw) return;
+    const int pty = pty_->native_handle();
+    const bool may_get_raw = editor_.raw || now - editing_since_ < until_raw;
+    if (may_get_raw && waits_for_lines(pty) && !has_program(pty)) return;
     int unread = 0;
     if (::ioctl(editor_side_.get(), FIONREAD, &unread) == 0 && unread > 0) return;
     std::size_t size = std::min(keys.size(), fed_at_once);
-    ssize_t written = ::write(pty_->native_handle(), keys.data(), size);
+    ssize_t written = ::write(pty, keys.data(), size);
     if (written > 0) keys.erase(0, static_cast<std::size_t>(written));
 }
 
@@ -231,10 +240,14 @@ void TerminalConsole::wait_for_output_of_editor() {
 void TerminalConsole::begin_editing(Editor editor) {
     editor_ = std::move(editor);
     editing_since_ = Clock::now();
+    forget_wishes();
     screen_.begin_editing();
 }
 
-void TerminalConsole::end_editing() { screen_.end_editing(); }
+void TerminalConsole::end_editing() {
+    if (std::exchange(giving_up_, false)) ::tcflush(editor_side_.get(), TCIFLUSH);
+    screen_.end_editing();
+}
 
 void TerminalConsole::show_status(const std::vector<std::string>& lines) {
     if (asking_to_kill_) return;
@@ -256,11 +269,17 @@ void TerminalConsole::tick(Clock::time_point now) {
 
 /// One editor hears through a pipe what it shall do, readline is told with a key.
 void TerminalConsole::tell_editor(char what) {
-    [[maybe_unused]] ssize_t written = ::write(room_writer_.get(), &what, 1);
+    [[maybe_unused]] ssize_t written = ::write(wishes_writer_.get(), &what, 1);
+}
+
+/// What came too late for one editor is not meant for the next.
+void TerminalConsole::forget_wishes() {
+    std::array<char, 64> wishes{};
+    while (::read(wishes_reader_.get(), wishes.data(), wishes.size()) > 0) continue;
 }
 
 void TerminalConsole::make_room() {
-    if (editor_.reader == Keyboard::Reader::editor) {
+    if (is_told()) {
         tell_editor('m');
     } else if (!waits_for_lines(pty_->native_handle())) {
         keyboard_.keys().insert(0, editor_.make_room);

@@ -35,13 +35,15 @@ class TerminalConsole {
         std::function<void()> kill;       ///< Ctrl-\ and yes
         std::function<void()> closed;     ///< no keys will come any more
     };
-    /// Who reads keys from the pseudo terminal, and what makes it give up.
+    /// Who reads keys from the pseudo terminal. One that takes Ctrl-C as a key is told through
+    /// wishes_fd() what it shall do, others with keys.
     struct Editor {
         Keyboard::Reader reader = Keyboard::Reader::editor;
-        std::string redraw;     ///< the keys that have it draw its line anew, and
-        std::string make_room;  ///< those that have it make room, unless room_fd() tells it
+        bool raw = false;       ///< it puts the terminal into raw mode, however late
         bool asks = false;      ///< it asks for input of a cell: Ctrl-C is for the cell
-        std::string cancel;     ///< the keys that make it give up
+        std::string redraw;     ///< the keys that have it draw its line anew,
+        std::string make_room;  ///< those that have it make room,
+        std::string give_up;    ///< and those that make it give up; none for a program
     };
 
     /// @param keys from where keys come, @param out and @param err for what is not for the terminal
@@ -57,9 +59,12 @@ class TerminalConsole {
     // For any thread:
     /// The path of the pseudo terminal.
     const std::string& editor_path() const { return editor_path_; }
-    /// A pipe that tells the editor to make room for output ('m'), or to draw its line anew where
-    /// the cursor is ('r').
-    int room_fd() const { return room_reader_.get(); }
+    /// A pipe that tells the editor to make room for output ('m'), to draw its line anew where
+    /// the cursor is ('r'), or to give up ('c').
+    int wishes_fd() const { return wishes_reader_.get(); }
+    /// How often Ctrl-C has been pressed, for who keeps keys himself: what was typed before is
+    /// gone.
+    unsigned interrupts() const { return interrupts_; }
     /// Waits until all that has been written to the pseudo terminal has come to the screen.
     void wait_for_output_of_editor();
 
@@ -94,7 +99,10 @@ class TerminalConsole {
     void look_whether_resumed(Clock::time_point now);
     void cancel();
     void redraw();
+    bool is_told() const { return editor_.reader == Keyboard::Reader::editor; }
+    bool can_give_up() const;
     void tell_editor(char what);
+    void forget_wishes();
     void make_room();
     Keyboard::Reader reader() const;
 
@@ -108,13 +116,15 @@ class TerminalConsole {
     std::string editor_path_;
     Fd editor_side_;  ///< keeps the pseudo terminal open between two editors
     Fd our_side_;
-    Fd room_reader_;
-    Fd room_writer_;
+    Fd wishes_reader_;
+    Fd wishes_writer_;
     std::unique_ptr<boost::asio::posix::stream_descriptor> keys_;
     std::unique_ptr<boost::asio::posix::stream_descriptor> pty_;
     Events events_;
     Editor editor_;
     Clock::time_point editing_since_{};
+    bool giving_up_ = false;  ///< it gets the keys for that, and no others any more
+    std::atomic<unsigned> interrupts_ = 0;
     Clock::time_point next_look_{};
     winsize size_{};
     std::atomic<int> columns_ = 0;

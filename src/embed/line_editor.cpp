@@ -14,6 +14,8 @@ std::FILE* opened(Fd fd, const char* mode) { return ::fdopen(fd.release(), mode)
 LineEditor::LineEditor(Fd in, Fd out)
     : in_(opened(std::move(in), "r")), out_(opened(std::move(out), "w")) {}
 
+bool LineEditor::is_readline() { return PyOS_ReadlineFunctionPointer != nullptr; }
+
 std::string LineEditor::read(const std::string& prompt) {
     std::unique_ptr<char, decltype(&PyMem_Free)> line(
         PyOS_Readline(in_.get(), out_.get(), prompt.c_str()), PyMem_Free);

@@ -16,6 +16,9 @@ class LineEditor {
   public:
     LineEditor(Fd in, Fd out);
 
+    /// Whether Python's readline has been imported; to be asked before the first line is read.
+    static bool is_readline();
+
     /// The next line with its newline; empty at the end of the input.
     /// @throws pybind11::error_already_set KeyboardInterrupt, or what else a signal has raised
     std::string read(const std::string& prompt);

@@ -54,7 +54,8 @@ void define_terminal(py::module_& module) {
     using Kind = InteractiveFrontEnd::EditorKind;
     using Unlocked = py::call_guard<py::gil_scoped_release>;
     if (front_end->has_terminal())
-        module.attr("terminal") = py::make_tuple(front_end->terminal_path(), front_end->room_fd());
+        module.attr("terminal") =
+            py::make_tuple(front_end->terminal_path(), front_end->wishes_fd());
     else
         module.attr("terminal") = py::none();
     module.def(
@@ -64,6 +65,7 @@ void define_terminal(py::module_& module) {
         "end_editing", [] { front_end->end_editing(); }, Unlocked());
     module.def(
         "make_room", [] { front_end->make_room(); }, Unlocked());
+    module.def("interrupts", [] { return front_end->interrupts(); });
     module.def("read_line",
                [](const std::string& prompt) { return py::bytes(front_end->read_line(prompt)); });
 }

@@ -27,7 +27,6 @@ namespace py = pybind11;
 constexpr const char* redraw_readline = "\033[99~";
 constexpr const char* readline_makes_room = "\033[98~";
 constexpr const char* give_up_readline = "\x05\x15\r";  // to the end, remove all, Enter
-constexpr const char* give_up_prompt = "\x03";
 
 Fd open_terminal(const std::string& path) {
     return Fd(::open(path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
@@ -79,6 +78,7 @@ void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter
     interpreter_ = &interpreter;
     connect_front_end(this);
     bool is_ipython = session.open_front_end(options_.plain, options_.quiet);
+    has_readline_ = LineEditor::is_readline();
     questions_by_ = is_ipython ? EditorKind::prompt : EditorKind::readline;
 }
 
@@ -112,13 +112,14 @@ TerminalConsole::Editor InteractiveFrontEnd::editor(EditorKind kind, bool asks) 
     using Reader = Keyboard::Reader;
     switch (kind) {
         case EditorKind::prompt:
-            return {.reader = Reader::editor, .asks = asks, .cancel = give_up_prompt};
+            return {.reader = Reader::editor, .raw = true, .asks = asks};
         case EditorKind::readline:
             return {.reader = Reader::cooked_editor,
+                    .raw = has_readline_,
+                    .asks = asks,
                     .redraw = redraw_readline,
                     .make_room = readline_makes_room,
-                    .asks = asks,
-                    .cancel = give_up_readline};
+                    .give_up = give_up_readline};
         default:
             return {.reader = Reader::cooked_editor};
     }
@@ -134,6 +135,7 @@ void InteractiveFrontEnd::in_turn(const std::function<void()>& function) {
 }
 
 void InteractiveFrontEnd::begin_editing(EditorKind kind) {
+    cancelled_ = false;
     if (console_) in_turn([&] { console_->begin_editing(editor(kind, false)); });
 }
 
@@ -151,7 +153,6 @@ void InteractiveFrontEnd::make_room() {
 
 std::string InteractiveFrontEnd::read_line(const std::string& prompt) {
     if (console_) {
-        cancelled_ = false;
         std::string line = line_editor_->read(prompt);
         if (!cancelled_.exchange(false)) return line;
         PyErr_SetNone(PyExc_KeyboardInterrupt);
@@ -167,6 +168,7 @@ std::string InteractiveFrontEnd::read_line(const std::string& prompt) {
 
 void InteractiveFrontEnd::ask(const Question& question) {
     asking_ = true;
+    cancelled_ = false;
     if (console_) {
         TerminalConsole::Editor asker = editor(questions_by_, true);
         // Readline does not read what is hidden, and its keys would be in the answer.

@@ -44,7 +44,8 @@ class InteractiveFrontEnd : public FrontEnd {
     // For Python, through the built-in module, on any thread:
     bool has_terminal() const { return console_ != nullptr; }
     std::string terminal_path() const { return console_->editor_path(); }
-    int room_fd() const { return console_->room_fd(); }
+    int wishes_fd() const { return console_->wishes_fd(); }
+    unsigned interrupts() const { return console_->interrupts(); }
     void begin_editing(EditorKind kind);
     void end_editing();
     /// The editor has removed its line; returns when held output stands in its place.
@@ -55,7 +56,6 @@ class InteractiveFrontEnd : public FrontEnd {
   private:
     TerminalConsole::Editor editor(EditorKind kind, bool asks) const;
     void in_turn(const std::function<void()>& function);
-    void put(const Question& question);
 
     const SessionOptions& options_;
     std::unique_ptr<TerminalConsole> console_;
@@ -66,6 +66,7 @@ class InteractiveFrontEnd : public FrontEnd {
     Agent* agent_ = nullptr;
     Events events_;
     EditorKind questions_by_ = EditorKind::readline;
+    bool has_readline_ = false;
     std::atomic<bool> asking_ = false;
     std::atomic<bool> cancelled_ = false;  ///< what readline reads, by Ctrl-C
 };

@@ -46,3 +46,12 @@ TEST_CASE("keyboard: commands") {
     CHECK(keyboard.take(keys, Reader::nobody) == Command::quit);
     CHECK(keyboard.keys() == "a\024");
 }
+
+TEST_CASE("keyboard: the terminal's replies outlive Ctrl-C, as somebody waits for them") {
+    Keyboard keyboard;
+    std::string_view keys = "a\033[30;1Rb\033[1;5C\033[2";
+    CHECK(keyboard.take(keys, Reader::cooked_editor) == Command::none);
+    keys = ";7R\r\033[\003";
+    CHECK(keyboard.take(keys, Reader::cooked_editor) == Command::interrupt);
+    CHECK(keyboard.keys() == "\033[30;1R\033[2;7R");
+}

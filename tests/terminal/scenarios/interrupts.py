@@ -3,7 +3,7 @@
 import time
 
 from scene import PLAIN, Scene, scenario
-from terminal import CTRL_BACKSLASH, CTRL_C, Terminal, expect
+from terminal import CTRL_BACKSLASH, CTRL_C, ENTER, Terminal, expect
 
 from scenarios import know_rank
 
@@ -256,3 +256,19 @@ def ctrl_c_at_a_slow_terminal(t: Terminal, scene: Scene):
     t.number += 1
     t.prompt()
     expect(len(t.raw) - before < 1 << 20, f"{len(t.raw) - before} bytes came before the prompt")
+
+
+@scenario()
+def ctrl_c_right_behind_an_answer(t: Terminal):
+    """Whichever question it meets, that is given up, and nothing typed before is read later."""
+    for answers in range(1, 16):
+        t.run("words = [input('word? ') for _ in range(9)]")
+        t.asks("[stdin:0] word? ")
+        for _ in range(answers % 6):
+            t.type(f"early{ENTER}")
+            time.sleep(0.05 * (answers % 2))
+        t.type(f"late{ENTER}{CTRL_C}")
+        t.number += 1
+        t.prompt()
+        ended = t.printed(t.number - 1).rstrip().endswith("[error:0-2] KeyboardInterrupt")
+        expect(ended, "the cell has not been interrupted on all ranks")
