@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 
 #include "base/nap.h"
 #include "base/picture.h"
@@ -20,10 +21,15 @@ namespace {
 
 struct Registered {
     Thread thread;
+    std::optional<Lock::Fairness> fairness;  ///< as long as there is more than the main thread
     Registered() {
         thread.id = ::pthread_self();
-        auto lock = bookkeeping();
         thread.is_main = ::pthread_equal(thread.id, state().main_thread) != 0;
+        if (thread.is_main)
+            state().mutex.favour_this_thread();
+        else
+            fairness.emplace(state().mutex);
+        auto lock = bookkeeping();
         state().threads.push_back(&thread);
         registered_thread = &thread;
     }
