@@ -21,19 +21,16 @@ class Book {
         return nullptr;
     }
 
-    /// Takes the place of what is there for this handle.
-    void enter(Handle handle, Entry&& entry) {
-        if (Entry* there = find(handle)) {
-            *there = std::move(entry);
-            return;
-        }
+    /// A new entry, to be filled in, in the place of what is there for this handle.
+    Entry& enter(Handle handle) {
+        if (Entry* there = find(handle)) return *there = Entry();
         if (size_ == chains_.size()) grow();
         if (free_ == nullptr) free_ = &nodes_.emplace_back();
         Node* node = std::exchange(free_, free_->next);
         node->handle = handle;
-        node->entry = std::move(entry);
         link(node);
         ++size_;
+        return node->entry;
     }
 
     void erase(Handle handle) {

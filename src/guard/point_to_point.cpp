@@ -24,16 +24,15 @@ std::int64_t bytes_of(const Message& message) {
 }
 
 /// The same for one that waits: a type that has another's handle now may have another size.
-std::int64_t about_bytes(const Message& message) {
+std::int64_t about_bytes(std::int64_t count, MPI_Datatype datatype) {
     struct Known {
         MPI_Datatype datatype;
         std::int64_t bytes;
     };
     static constinit thread_local Known last{};
-    if (last.datatype != message.datatype)
-        last = {message.datatype,
-                std::max<std::int64_t>(mpirepl::guard::bytes_of(1, message.datatype), 0)};
-    return message.count * last.bytes;
+    if (last.datatype != datatype)
+        last = {datatype, std::max<std::int64_t>(mpirepl::guard::bytes_of(1, datatype), 0)};
+    return count * last.bytes;
 }
 
 int finish(Call& call, Context& context, Need::Kind kind, MPI_Request request,
@@ -92,20 +91,24 @@ bool is_booked(const Call& call, int peer) {
     return call.context() != nullptr && peer != MPI_PROC_NULL;
 }
 
-Request described(const Call& call, Request::Kind kind, const Message& m) {
-    return {.context = call.context(),
-            .bytes = about_bytes(m),
-            .peer = m.peer,
-            .tag = m.tag,
-            .kind = kind};
+/// Fills a new request in, in its place and without a detour by way of a Message: there are many.
+void describe(Request& request, const Call& call, Request::Kind kind, int count,
+              MPI_Datatype datatype, int peer, int tag) {
+    request.context = call.context();
+    request.bytes = about_bytes(count, datatype);
+    request.peer = peer;
+    request.tag = tag;
+    request.kind = kind;
 }
 
 int isend(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {
     *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = start_send(call, native, m, request);
-    if (error == MPI_SUCCESS && is_booked(call, m.peer) && !is_done(*request))
-        note_request(*request, described(call, Request::Kind::send, m));
+    if (error != MPI_SUCCESS || !is_booked(call, m.peer) || is_done(*request)) return error;
+    auto lock = bookkeeping();
+    describe(state().requests.enter(*request), call, Request::Kind::send, m.count, m.datatype,
+             m.peer, m.tag);
     return error;
 }
 
@@ -117,7 +120,8 @@ int init(Call& call, Request::Kind kind, const Message& m, const Request::Make& 
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = make(call.real(), request);
     if (error != MPI_SUCCESS || !is_booked(call, m.peer)) return error;
-    Request inactive = described(call, kind, m);
+    Request inactive;
+    describe(inactive, call, kind, m.count, m.datatype, m.peer, m.tag);
     inactive.persistent = true;
     inactive.make = std::make_shared<Request::Make>(make);
     inactive.active = false;
@@ -315,9 +319,10 @@ int MPI_Irecv(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_
     *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
     int error = PMPI_Irecv(buf, count, type, source, tag, call.real(), request);
-    if (error == MPI_SUCCESS && is_booked(call, source))
-        note_request(*request,
-                     described(call, Request::Kind::receive, {buf, count, type, source, tag}));
+    if (error != MPI_SUCCESS || !is_booked(call, source)) return error;
+    auto lock = bookkeeping();
+    describe(state().requests.enter(*request), call, Request::Kind::receive, count, type, source,
+             tag);
     return error;
 }
 

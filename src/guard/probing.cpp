@@ -33,7 +33,7 @@ void note_message(const Call& call, MPI_Message message, const MPI_Status& statu
     auto lock = bookkeeping();
     if (!state().dropped_messages.empty())
         state().dropped_messages.erase(message);  // the library uses handles again
-    state().messages.enter(message, {call.context()->shared_from_this(), status});
+    state().messages.enter(message) = {call.context()->shared_from_this(), status};
 }
 
 /// Takes out of the books what a matching probe has found.

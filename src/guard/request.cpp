@@ -28,7 +28,7 @@ bool receive_ended(MPI_Request handle, Request& request, const MPI_Status& statu
 void note_request(MPI_Request handle, Request&& request) {
     if (handle == MPI_REQUEST_NULL) return;
     auto lock = bookkeeping();
-    state().requests.enter(handle, std::move(request));
+    state().requests.enter(handle) = std::move(request);
 }
 
 bool is_done(MPI_Request handle) {
@@ -175,7 +175,7 @@ int remake_lost(MPI_Request* handle) {
     {
         auto lock = bookkeeping();
         state().requests.erase(before);
-        state().requests.enter(*handle, std::move(anew));
+        state().requests.enter(*handle) = std::move(anew);
     }
     // Only now: it has kept the datatype, which user code may have freed.
     return PMPI_Request_free(&before);
