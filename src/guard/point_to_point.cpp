@@ -65,22 +65,30 @@ int finish(Call& call, Context& context, Need::Kind kind, MPI_Request request,
     }
 }
 
+/// A native call that sends a message: it is counted before, as it may arrive at once.
+template <typename Native>
+int counted(const Call& call, const Message& m, Native&& native) {
+    if (call.context() == nullptr) return native();
+    count_sent(*call.context(), m.peer, m.tag);
+    const int error = native();
+    if (error != MPI_SUCCESS) count_sent(*call.context(), m.peer, m.tag, true);
+    return error;
+}
+
 int start_send(Call& call, NativeIsend* native, const Message& m, MPI_Request* request) {
     MPI_Comm real = call.real();
     if (profiling()) call.sends(bytes_of(m), m.peer);
-    if (call.context() != nullptr) count_sent(*call.context(), m.peer, m.tag);
-    int error = native(m.buffer, m.count, m.datatype, m.peer, m.tag, real, request);
-    if (error != MPI_SUCCESS && call.context() != nullptr)
-        count_sent(*call.context(), m.peer, m.tag, true);
-    return error;
+    return counted(call, m, [&] {
+        return native(m.buffer, m.count, m.datatype, m.peer, m.tag, real, request);
+    });
 }
 
 int send(Call& call, NativeSend* native, NativeIsend* nonblocking, const Message& m) {
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    if (call.goes_straight(m.peer)) {
-        if (call.context() != nullptr) count_sent(*call.context(), m.peer, m.tag);
-        return native(m.buffer, m.count, m.datatype, m.peer, m.tag, call.real());
-    }
+    if (call.goes_straight(m.peer))
+        return counted(call, m, [&] {
+            return native(m.buffer, m.count, m.datatype, m.peer, m.tag, call.real());
+        });
     MPI_Request request = MPI_REQUEST_NULL;
     if (int error = start_send(call, nonblocking, m, &request); error != MPI_SUCCESS) return error;
     return finish_send(call, *call.context(), request, m);
@@ -145,6 +153,7 @@ int receive(Call& call, const Message& m, MPI_Status* status) {
         return finish_receive(call, *call.context(), request, m, status);
     }
     OneStatus result(status);
+    set_empty(result.get());  // and so it stays if it is refused
     int error = PMPI_Recv(buffer, m.count, m.datatype, m.peer, m.tag, call.real(), result.get());
     if (is_booked(call, m.peer)) count_received(*call.context(), *result);
     return error;
@@ -156,11 +165,13 @@ int send_and_receive(Call& call, const Message& out, const Message& in, MPI_Stat
         return error;
     }
     if (call.context() == nullptr || !call.guarded()) {
-        if (call.context() != nullptr) count_sent(*call.context(), out.peer, out.tag);
         OneStatus result(status);
-        int error = PMPI_Sendrecv(out.buffer, out.count, out.datatype, out.peer, out.tag,
-                                  const_cast<void*>(in.buffer), in.count, in.datatype, in.peer,
-                                  in.tag, call.real(), result.get());
+        set_empty(result.get());
+        const int error = counted(call, out, [&] {
+            return PMPI_Sendrecv(out.buffer, out.count, out.datatype, out.peer, out.tag,
+                                 const_cast<void*>(in.buffer), in.count, in.datatype, in.peer,
+                                 in.tag, call.real(), result.get());
+        });
         if (is_booked(call, in.peer)) count_received(*call.context(), *result);
         return error;
     }

@@ -129,6 +129,7 @@ int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message, MPI
     if (!take(message, found)) return state().broken_off;
     if (found.context == nullptr || !call.guarded()) {
         OneStatus result(status);
+        set_empty(result.get());
         int error = PMPI_Mrecv(buf, count, type, message, result.get());
         if (found.context != nullptr) count_received(*found.context, *result);
         return error;

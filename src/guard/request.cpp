@@ -39,8 +39,9 @@ bool is_done(MPI_Request handle) {
 }
 
 void add_received(Context& context, const MPI_Status& status) {
-    if (status.MPI_SOURCE == MPI_PROC_NULL) return;
-    context.received.add(context.world_rank(status.MPI_SOURCE), tag_bucket(status.MPI_TAG));
+    const int peer = context.world_rank(status.MPI_SOURCE);
+    if (peer == any_rank || status.MPI_TAG < 0) return;  // nobody's, or that of a refused call
+    context.received.add(peer, tag_bucket(status.MPI_TAG));
 }
 
 bool was_cancelled(const MPI_Status& status) {
@@ -62,8 +63,9 @@ void count_sent(Context& context, int destination, int tag, bool undo) {
 }
 
 void add_sent(Context& context, int destination, int tag, bool undo) {
-    context.sent.add(context.world_rank(destination), tag_bucket(tag),
-                     undo ? ~std::uint64_t{0} : 1);
+    const int peer = context.world_rank(destination);
+    if (peer == any_rank || tag < 0) return;  // the library will refuse it
+    context.sent.add(peer, tag_bucket(tag), undo ? ~std::uint64_t{0} : 1);
 }
 
 UsedRequests::UsedRequests(std::span<const MPI_Request> handles) {
