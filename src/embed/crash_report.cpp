@@ -59,35 +59,48 @@ void wait_for_output() {
     }
 }
 
-void write_text(const char* text) {
-    std::size_t length = 0;
-    while (text[length] != '\0') ++length;
-    [[maybe_unused]] ssize_t written = ::write(report.fd, text, length);
-}
+/// A line put together without any allocation, and written at once: other ranks may be dying too.
+class Line {
+  public:
+    void add(const char* text) {
+        while (*text != '\0' && size_ < text_.size()) text_[size_++] = *text++;
+    }
+    void add(std::uint32_t number) {
+        std::array<char, 12> digits{};
+        std::size_t at = digits.size() - 1;
+        do {
+            digits[--at] = static_cast<char>('0' + number % 10);
+            number /= 10;
+        } while (number > 0);
+        add(&digits[at]);
+    }
+    void write(int fd) const {
+        [[maybe_unused]] ssize_t written = ::write(fd, text_.data(), size_);
+    }
 
-void write_number(std::uint32_t number) {
-    std::array<char, 12> digits{};
-    std::size_t at = digits.size() - 1;
-    do {
-        digits[--at] = static_cast<char>('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    write_text(&digits[at]);
+  private:
+    std::array<char, 500> text_{};
+    std::size_t size_ = 0;
+};
+
+void tell(const char* signal) {
+    Line line;
+    if (at_terminal) line.add("\n");  // behind a prompt, or the status line
+    line.add(report.start.data());
+    line.add(signal);
+    if (std::uint32_t cell = current_cell; cell != 0) {
+        line.add(" in cell ");
+        line.add(cell);
+    }
+    line.add("; its Python stack:\n");
+    line.write(report.fd);
 }
 
 void on_fault(int signal) {
     for (std::size_t i = 0; i < faults.size(); ++i) {
         if (faults[i].signal != signal) continue;
-        if (::getpid() == report.process) {     // a child that dies is its parent's business
-            if (at_terminal) write_text("\n");  // behind a prompt, or the status line
-            write_text(report.start.data());
-            write_text(faults[i].name);
-            std::uint32_t cell = current_cell;
-            if (cell != 0) {
-                write_text(" in cell ");
-                write_number(cell);
-            }
-            write_text("; its Python stack:\n");
+        if (::getpid() == report.process) {  // a child that dies is its parent's business
+            tell(faults[i].name);
             wait_for_output();
         }
         ::sigaction(signal, &report.before[i], nullptr);
@@ -116,6 +129,13 @@ void on_exit() {
     save_output();
 }
 
+/// It would put handlers of its own in the places of these, which know nothing of Python.
+void keep_petsc_from_handling_signals() {
+    const char* options = std::getenv("PETSC_OPTIONS");
+    std::string more = fmt::format("{} -no_signal_handler", options == nullptr ? "" : options);
+    ::setenv("PETSC_OPTIONS", more.c_str(), 1);
+}
+
 }  // namespace
 
 void install_crash_report(int rank, const std::string& host, int fd) {
@@ -138,6 +158,7 @@ void install_crash_report(int rank, const std::string& host, int fd) {
     action.sa_flags = SA_ONSTACK | SA_NODEFER;
     for (std::size_t i = 0; i < faults.size(); ++i)
         ::sigaction(faults[i].signal, &action, &report.before[i]);
+    keep_petsc_from_handling_signals();
     std::atexit(on_exit);
     std::at_quick_exit(save_output);
     struct sigaction continuation {};

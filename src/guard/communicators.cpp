@@ -143,13 +143,15 @@ int MPI_Intercomm_create(MPI_Comm local, int local_leader, MPI_Comm bridge, int 
     return result;
 }
 
-// The new one is not under the guard: nobody knows when it is there on all ranks.
+// The new one is not under the guard: nobody knows when it is there on all ranks. One that a break
+// leaves behind must not be left on the handle, where no other could be made then.
 int MPI_Comm_idup(MPI_Comm comm, MPI_Comm* made, MPI_Request* request) {
     Call call("MPI_Comm_idup", comm);
     *made = MPI_COMM_NULL;
     *request = MPI_REQUEST_NULL;
     if (int error = call.refused(); error != MPI_SUCCESS) return error;
-    return call.started(PMPI_Comm_idup(comm, made, request), request);
+    MPI_Comm like = state().attributes_are_copied ? comm : call.real();
+    return call.started(PMPI_Comm_idup(like, made, request), request);
 }
 
 int MPI_Comm_create_keyval(MPI_Comm_copy_attr_function* copy, MPI_Comm_delete_attr_function* remove,
@@ -157,6 +159,7 @@ int MPI_Comm_create_keyval(MPI_Comm_copy_attr_function* copy, MPI_Comm_delete_at
     int error = PMPI_Comm_create_keyval(copy, remove, keyval, extra);
     // The attributes of Python code have functions that copy; mpi4py's own has none.
     bool own = copy == MPI_COMM_NULL_COPY_FN;
+    if (!own) state().attributes_are_copied = true;
     if (error == MPI_SUCCESS && remove != nullptr) note_keyval(keyval, remove, own);
     return error;
 }

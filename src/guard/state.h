@@ -98,6 +98,7 @@ struct State {
     std::unordered_set<MPI_Message> dropped_messages;  ///< by a recovery; user code may not know
     std::list<OpenMessage> parked;                     ///< of calls that were broken off
     std::unordered_set<int> mpi4py_keyvals;
+    std::atomic<bool> attributes_are_copied = false;  ///< user code has such as duplicates get
     const int* petsc_keyval = nullptr;  ///< PETSc's own variable: of the attribute that counts tags
 
     // Why calls fail, for the cell's end:
