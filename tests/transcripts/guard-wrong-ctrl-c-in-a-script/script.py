@@ -5,6 +5,7 @@ import threading
 from mpi4py import MPI
 
 world = MPI.COMM_WORLD
+world.Barrier()
 if world.rank == 0:
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 world.recv(source=0)
