@@ -81,6 +81,7 @@ def show(error: BaseException, name: str) -> None:
     """Show the traceback of `error`, raised by the cell or file called `name`."""
     tb = _without_host(_from_cell(error.__traceback__, name))
     error.__traceback__ = tb
+    _clear_chain(error)
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, tb
     sys.last_exc = error
     with contextlib.suppress(Exception):
@@ -91,6 +92,8 @@ def show(error: BaseException, name: str) -> None:
         except SystemExit:
             raise
         except BaseException as failure:
+            if _BROKEN in str(failure):
+                return  # that is shown with what it has to say, see Runner::run
             failure.__context__ = None
             failed = f"Error in sys.excepthook:\n{text(failure)}"
             _run.emit(_run.ERROR, f"{failed}\n\nOriginal exception was:\n{text(error)}")
@@ -98,6 +101,15 @@ def show(error: BaseException, name: str) -> None:
             _run.flush()
     else:
         _run.emit(_run.ERROR, _as_wanted(error) or text(error))
+
+
+def show_broken(before: BaseException, *how: object) -> None:
+    """Show what has broken off the user's sys.excepthook, which was to show `before`."""
+    error = _run.broken_off(*how, None)
+    error.__context__ = before
+    if before.__cause__ is not None and _says_all(before):
+        before.__cause__ = None
+    _run.emit(_run.ERROR, text(error))
 
 
 def _as_wanted(error: BaseException) -> str | None:
@@ -172,6 +184,14 @@ def _without_host(tb: TracebackType | None) -> TracebackType | None:
     for step in reversed(kept):
         tb = TracebackType(tb, step.tb_frame, step.tb_lasti, step.tb_lineno)
     return tb
+
+
+def _clear_chain(error: BaseException) -> None:
+    """Drop the frames of mpirepl from what has led to an error: the user's hook may show that."""
+    seen = {id(error)}
+    while (error := error.__cause__ or error.__context__) is not None and id(error) not in seen:
+        seen.add(id(error))
+        error.__traceback__ = _without_host(error.__traceback__)
 
 
 def _mend(shown: traceback.TracebackException | None) -> None:

@@ -85,7 +85,12 @@ Outcome Runner::run(const Cell& cell) {
             return module_.attr("broken_off")(*arguments_of(*broken), error);
         });
     raised_ = error.is_none() ? "" : Py_TYPE(error.ptr())->tp_name;
-    if (!error.is_none()) uninterrupted([&] { end(outcome, error, cell.name); });
+    if (!error.is_none())
+        uninterrupted([&] {
+            end(outcome, error, cell.name);
+            if (const std::optional<BrokenCell> then = code_end_())  // in the user's excepthook
+                module_.attr("errors_module")().attr("show_broken")(error, *arguments_of(*then));
+        });
     if (cell.timed)
         module_.attr("note_time")(std::chrono::duration<double>(Clock::now() - begin).count());
     take_timings(outcome);
