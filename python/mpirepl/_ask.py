@@ -94,7 +94,7 @@ def _breakpoint(*arguments: object, **options: object) -> object:
         return sys.__breakpointhook__(*arguments, **options)
     import pdb
 
-    debugger = pdb.Pdb(skip=["mpirepl", "mpirepl.*"])
+    debugger = pdb.Pdb(skip=["mpirepl", "mpirepl.*"], nosigint=True)  # Ctrl-C is for the cell
     if options.get("header") is not None:
         debugger.message(options["header"])
     debugger.set_trace(sys._getframe(1))

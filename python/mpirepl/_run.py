@@ -98,6 +98,15 @@ def broken_off(
     return errors_module().broken_off(why, text, call, comm, tuple(missing), tuple(waiting), error)
 
 
+def leave_debugger() -> None:
+    """Take back the handler of Ctrl-C that pdb leaves where it was told to go on."""
+    import signal
+
+    if getattr(signal.getsignal(signal.SIGINT), "__module__", "") == "pdb":
+        before = sys.modules["pdb"].Pdb._previous_sigint_handler
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+
+
 def note_time(seconds: float) -> None:
     """Have a time of this rank reported with the current cell."""
     timings.append((_mpirepl.rank, seconds))

@@ -50,6 +50,8 @@ py::object take_late_exceptions(const py::handle& nothing) {
     return late;
 }
 
+bool has_debugger() { return PyDict_GetItemString(PyImport_GetModuleDict(), "pdb") != nullptr; }
+
 bool awaits(const py::handle& code) {
     return (reinterpret_cast<PyCodeObject*>(code.ptr())->co_flags & CO_COROUTINE) != 0;
 }
@@ -77,6 +79,7 @@ Outcome Runner::run(const Cell& cell) {
     Outcome outcome{.ranks = 1};
     Clock::time_point begin = Clock::now();
     py::object error = execute(cell);
+    if (has_debugger()) uninterrupted([this] { module_.attr("leave_debugger")(); });
     std::optional<BrokenCell> broken = code_end_();
     py::object late = take_late_exceptions(nothing_);
     if (error.is_none() && !broken) error = late;

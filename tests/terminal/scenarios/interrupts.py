@@ -272,3 +272,24 @@ def ctrl_c_right_behind_an_answer(t: Terminal):
         t.prompt()
         ended = t.printed(t.number - 1).rstrip().endswith("[error:0-2] KeyboardInterrupt")
         expect(ended, "the cell has not been interrupted on all ranks")
+
+
+@scenario()
+def ctrl_c_after_a_debugger(t: Terminal):
+    """The handler that pdb leaves behind takes Ctrl-C neither from rank 0 nor from later cells."""
+    know_rank(t)
+    t.cell("import pdb, time; alive = 1")
+    for stop in "breakpoint()", "pdb.set_trace()":
+        t.run(f"rank == 0 and {stop}; _ = rank and time.sleep(1000)")
+        t.asks("[stdin:0] (Pdb) ")
+        t.type(f"c{ENTER}")
+        t.sees("1/3 done, waiting for 1-2")
+        t.type(CTRL_C)
+        t.reports("error", "KeyboardInterrupt", "1-2")
+        t.number += 1
+        t.run(f"{stop}; alive")
+        for rank in range(3):
+            t.asks(f"[stdin:{rank}] (Pdb) ")
+            t.type(f"c{ENTER}")
+        t.number += 1
+        is_interrupted(t, "print('begun'); time.sleep(1000)", "0-2")
