@@ -21,9 +21,9 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult
 from IPython.core.macro import Macro
 from IPython.core.magic import no_var_expand
+from IPython.core.magics import code
 from IPython.core.splitinput import LineInfo
-from IPython.terminal import interactiveshell
-from IPython.terminal.ipapp import TerminalIPythonApp
+from IPython.terminal import interactiveshell, ipapp
 from prompt_toolkit.application import Application, create_app_session, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import ANSI
@@ -47,7 +47,9 @@ _FRONT_MAGICS = frozenset(
 )
 
 
-class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalInteractiveShell):
+class TerminalInteractiveShell(
+    _rank_shell.CellTracebacks, interactiveshell.TerminalInteractiveShell
+):  # by this name %config knows it
     """IPython's shell; what it would run goes to the session."""
 
     front = None
@@ -93,14 +95,14 @@ class _TerminalShell(_rank_shell.CellTracebacks, interactiveshell.TerminalIntera
         """Leave the terminal alone: it is not there any more."""
 
 
-class _App(TerminalIPythonApp):
+class TerminalIPythonApp(ipapp.TerminalIPythonApp):
     """Reads the user's configuration and makes the shell."""
 
     startup: tuple = ()
 
     def init_shell(self) -> None:
         """Make the shell in the session's namespace."""
-        self.shell = _TerminalShell.instance(
+        self.shell = TerminalInteractiveShell.instance(
             parent=self,
             profile_dir=self.profile_dir,
             ipython_dir=self.ipython_dir,
@@ -153,8 +155,9 @@ class FrontEnd:
         self._app.__enter__()  # for good: it ends when it is forgotten
         # Output of other threads shall go the way of all output, not past it.
         interactiveshell.patch_stdout = lambda raw: contextlib.nullcontext()
+        code.ipython_input_pat = re.compile(r"<cell (\d+)>$")  # %edit knows what a cell defines
         Buffer._open_file_in_editor = in_front(Buffer._open_file_in_editor)  # F2 and others
-        _TerminalShell.front = self
+        TerminalInteractiveShell.front = self
         with _rank_shell.keeping_names(), _terminal.on_terminal():
             app = self._make_app(colours is not None)
         self.shell = app.shell
@@ -168,9 +171,9 @@ class FrontEnd:
         self.shell.Completer.completions = knowing_values(self.shell.Completer.completions)
 
     @staticmethod
-    def _make_app(colourless: bool) -> _App:
+    def _make_app(colourless: bool) -> TerminalIPythonApp:
         hook = sys.excepthook
-        app = _App.instance(log_level=30)
+        app = TerminalIPythonApp.instance(log_level=30)
         app.config.TerminalInteractiveShell.simple_prompt = False
         app.config.TerminalInteractiveShell.term_title = False
         if colourless:
@@ -350,15 +353,15 @@ class FrontEnd:
         if call is None or not _is_for_front(*call):
             return False
         if text := self._explained(*call):
-            _terminal.tell(text)
+            _terminal.tell(text.rstrip("\n") + "\n")
             return True
         method, *arguments = call
-        with _terminal.on_terminal():
+        with _terminal.on_terminal(), _past.last_value_in(self.shell.user_ns):
             self.acts = True
             try:
                 value = getattr(self.shell, method)(*arguments)
                 if value is not None:
-                    print(value)
+                    print(repr(value))
             except Exception as error:
                 print(f"{type(error).__name__}: {error}", file=sys.stderr)
             finally:

@@ -149,11 +149,16 @@ def _do_ipython(argument: str) -> None:
 
 def _do_startup(file: str) -> None:
     if file.endswith(".ipy"):
-        from mpirepl import _rank_shell
-
-        _rank_shell.get().safe_execfile_ipy(file, raise_exceptions=True)
+        _run_ipython_file(file)
     else:
         _run_file(file, in_session=True, as_main=True)
+
+
+def _run_ipython_file(path: str) -> None:
+    from mpirepl import _rank_shell
+
+    with _named_file(path):
+        _rank_shell.get().safe_execfile_ipy(path, raise_exceptions=True)
 
 
 def _do_who(types_wanted: str) -> None:
@@ -243,6 +248,9 @@ def _run_file(file: str, in_session: bool, as_main: bool) -> None:
     if not os.path.isfile(path):
         raise FileNotFoundError(f"%run: there is no file {file!r}")
     path = os.path.abspath(path)
+    if path.endswith(".ipy"):
+        _run_ipython_file(path)
+        return
     with open(path, "rb") as opened:
         code = compile(opened.read(), path, "exec", 0, True)
     if in_session:

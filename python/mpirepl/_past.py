@@ -6,8 +6,9 @@ Kept in ``__main__`` on all ranks of a session whose front end is IPython: cells
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import _mpirepl
 
@@ -15,7 +16,8 @@ import __main__
 from mpirepl import _run
 
 _most = 1000  # values that are kept
-_number = 0  # of the current cell
+current = 0  # the number of the cell
+on_number: Callable[[int], None] | None = None  # IPython on this rank wants to know it
 _inputs: list[str] = [""]
 _values: dict[int, object] = {}
 
@@ -46,8 +48,10 @@ def _took_here(name: str, source: bytes) -> None:
 
 def took(number: int, text: str) -> None:
     """Note that a cell begins on this rank, which may not have seen all before it."""
-    global _number
-    _number = number
+    global current
+    current = number
+    if on_number is not None:
+        on_number(number)
     names = vars(__main__)
     names["_iii"], names["_ii"] = names.get("_ii", ""), names.get("_i", "")
     names["_i"], names[f"_i{number}"] = _inputs[-1] if _inputs else "", text
@@ -63,7 +67,20 @@ def showed(value: object, previous: object, text: str) -> None:
         return
     if len(_values) >= _most:
         _forget_oldest()
-    _values[_number] = names[f"_{_number}"] = value
+    _values[current] = names[f"_{current}"] = value
+
+
+@contextlib.contextmanager
+def last_value_in(names: dict[str, object]) -> Iterator[None]:
+    """Put _ among some names, where IPython's magics look for it."""
+    if "_" in names:  # the user's own
+        yield
+        return
+    names["_"] = getattr(builtins, "_", "")
+    try:
+        yield
+    finally:
+        names.pop("_", None)
 
 
 def _forget_oldest() -> None:

@@ -49,6 +49,8 @@ def use(shell: object) -> None:
 
     _shell = shell
     _shell.last_execution_result = ExecutionResult(info())  # magics ask for it
+    _past.on_number = count
+    count(_past.current or 1)
     _run.cell_hooks[:] = [before_cell, after_cell]
     _run.after_error = debug_if_wanted
     _mode = _shell.InteractiveTB.mode
@@ -67,6 +69,11 @@ def keeping_names() -> Iterator[None]:
             names.pop(name, None)
         names.update(before)
         _run.initial_names |= names.keys() - before.keys()
+
+
+def count(number: int) -> None:
+    """Give the shell the number of the current cell."""
+    _shell.execution_count = number
 
 
 def before_cell() -> None:

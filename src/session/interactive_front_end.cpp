@@ -79,6 +79,7 @@ void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter
     connect_front_end(this);
     bool is_ipython = session.open_front_end(options_.plain, options_.quiet);
     has_readline_ = LineEditor::is_readline();
+    opened_ = true;
     questions_by_ = is_ipython ? EditorKind::prompt : EditorKind::readline;
 }
 
@@ -92,7 +93,11 @@ void InteractiveFrontEnd::start(Agent& agent, const Events& events) {
     agent_ = &agent;
     events_ = events;
     if (!console_) return;
-    console_->start(agent.io(), {.interrupt = interrupt,
+    // While IPython loads there is nothing to interrupt, and half of it would be of no use.
+    console_->start(agent.io(), {.interrupt =
+                                     [this] {
+                                         if (opened_) interrupt();
+                                     },
                                  .cancelled = [this] { cancelled_ = true; },
                                  .where = events_.where,
                                  .kill = events_.kill,

@@ -2,7 +2,7 @@
 
 import time
 
-from scene import PLAIN, Scene, scenario
+from scene import IPYTHON, PLAIN, Scene, scenario
 from terminal import CTRL_BACKSLASH, CTRL_C, ENTER, Terminal, expect
 
 from scenarios import know_rank
@@ -293,3 +293,14 @@ def ctrl_c_after_a_debugger(t: Terminal):
             t.type(f"c{ENTER}")
         t.number += 1
         is_interrupted(t, "print('begun'); time.sleep(1000)", "0-2")
+
+
+@scenario(IPYTHON, command="")
+def ctrl_c_while_ipython_loads(scene: Scene):
+    """There is nothing to interrupt yet: the prompt comes as if nothing had been pressed."""
+    scene.configure("open('begun', 'w')\nimport time\ntime.sleep(1)\n")
+    t = scene.session()
+    t.until((scene.home / "begun").exists, "the beginning")
+    t.type(CTRL_C)
+    t.prompt()
+    expect(t.cell("6 * 7").count("]: 42") == 3, "the session does not work")

@@ -3,7 +3,7 @@
 import re
 
 from scene import IPYTHON, Scene, scenario
-from terminal import Terminal, expect
+from terminal import ENTER, Terminal, expect
 
 
 @scenario(IPYTHON)
@@ -66,3 +66,60 @@ def alias_of_ipython(t: Terminal, scene: Scene):
     printed = t.cell("ls here")
     wanted = [f"[stdout:{rank}] {name}" for rank in range(3) for name in ("one", "two")]
     expect(printed.split("\n") == wanted, f"something else: {printed}")
+
+
+@scenario(IPYTHON, environment={"EDITOR": "{home}/editor"})
+def editing_what_a_cell_defines(t: Terminal, scene: Scene):
+    """%edit NAME opens the cell that has defined it, and runs what has become of it."""
+    scene.file("editor", '#!/bin/sh\nsed -i s/one/two/ "$1"\n', executable=True)
+    t.cell("def which(): return 'one'\n")
+    t.run("%edit which")
+    t.finds_number()
+    expect(t.cell("which()").count("]: 'two'") == 3, "it has not been edited")
+
+
+@scenario(IPYTHON)
+def recall_of_the_last_value(t: Terminal):
+    """%recall puts the last value into the next prompt, where it can be edited."""
+    t.cell("6 * 7")
+    t.run("%recall")
+    t.prompt("42")
+    t.type(f" + 1{ENTER}")
+    t.number += 1
+    t.prompt()
+    expect(t.printed(2).count("]: 43") == 3, "it has not been edited")
+    expect(t.cell("'_' in vars()").count("]: False") == 3, "_ has stayed in the cells' names")
+
+
+@scenario(IPYTHON)
+def settings_by_name(t: Terminal):
+    """%config knows the shell by its own name."""
+    expect(t.magic("%config TerminalInteractiveShell.editing_mode").endswith("'emacs'"), "no value")
+
+
+@scenario(IPYTHON)
+def files_of_ipython(t: Terminal, scene: Scene):
+    """%run takes a file with magics in it."""
+    scene.file("steps.ipy", "found = %who_ls str\nword = 'said'\n!echo $word\n")
+    expect(t.cell("%run steps.ipy").count("] said") == 3, "its command has not run")
+    expect(t.cell("word").count("]: 'said'") == 3, "its names are not there")
+
+
+@scenario(IPYTHON)
+def numbers_of_cells(t: Terminal):
+    """get_ipython() knows the number of the cell on all ranks."""
+    t.cell("1")
+    printed = t.cell("get_ipython().execution_count")
+    expect(re.findall(r"]: (\d+)", printed) == ["2"] * 3, f"other numbers: {printed}")
+    printed = t.cell("get_ipython().execution_count")
+    expect(re.findall(r"]: (\d+)", printed) == ["3"] * 3, f"other numbers: {printed}")
+
+
+@scenario(IPYTHON, command="")
+def help_ends_its_line(scene: Scene):
+    """Help on the session's magics, and on how to leave, ends with its line."""
+    scene.configure("c.InteractiveShell.separate_in = ''\n")
+    t = scene.session()
+    for asked in "%targets?", "exit?":
+        t.run(asked)
+        t.finds_number()
