@@ -361,7 +361,7 @@ class FrontEnd:
             try:
                 value = getattr(self.shell, method)(*arguments)
                 if value is not None:
-                    print(repr(value))
+                    print(repr(value) if isinstance(value, str) else value)
             except Exception as error:
                 print(f"{type(error).__name__}: {error}", file=sys.stderr)
             finally:
