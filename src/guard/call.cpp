@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
-#include <optional>
 
 #include "base/nap.h"
 #include "base/picture.h"
@@ -21,23 +20,25 @@ namespace {
 
 struct Registered {
     Thread thread;
-    std::optional<Lock::Fairness> fairness;  ///< as long as there is more than the main thread
     Registered() {
         thread.id = ::pthread_self();
         thread.is_main = ::pthread_equal(thread.id, state().main_thread) != 0;
         if (thread.is_main)
             state().mutex.favour_this_thread();
         else
-            fairness.emplace(state().mutex);
+            state().mutex.be_fair();
         auto lock = bookkeeping();
         state().threads.push_back(&thread);
         registered_thread = &thread;
     }
     ~Registered() {
         registered_thread = nullptr;
-        auto lock = bookkeeping();
-        state().events += thread.events + 1;
-        state().threads.remove(&thread);
+        {
+            auto lock = bookkeeping();
+            state().events += thread.events + 1;
+            state().threads.remove(&thread);
+        }
+        if (!thread.is_main) state().mutex.be_unfair();
     }
 };
 

@@ -7,7 +7,7 @@ namespace mpirepl::guard {
 /// A mutex for what is held for moments only, by few threads. Nearly every call of MPI takes it
 /// several times, nearly always on the same thread: that one is favoured, and pays no atomic
 /// operation. The others have the kernel make sure that it knows of them, which takes a
-/// microsecond, unless a Fairness exists. Who finds it taken leaves the core to others.
+/// microsecond, unless it is to be fair. Who finds it taken leaves the core to others.
 class Lock {
   public:
     /// To be called once, by the thread that is to be favoured. Where the kernel has no membarrier
@@ -31,17 +31,10 @@ class Lock {
             unlock_for_others();
     }
 
-    /// While one exists all threads pay the same, an atomic operation: for when several call MPI.
-    class Fairness {
-      public:
-        explicit Fairness(Lock& lock) : lock_(lock) { lock_.add_others(1); }
-        ~Fairness() { lock_.add_others(-1); }
-        Fairness(const Fairness&) = delete;
-        Fairness& operator=(const Fairness&) = delete;
-
-      private:
-        Lock& lock_;
-    };
+    /// From now on, until as many calls of be_unfair(), all threads pay the same, an atomic
+    /// operation: for when several call MPI.
+    void be_fair() { add_others(1); }
+    void be_unfair() { add_others(-1); }
 
   private:
     void lock_against_others();
@@ -51,7 +44,7 @@ class Lock {
 
     static inline constinit thread_local const Lock* favours = nullptr;  ///< the calling thread
     std::atomic<bool> held_by_favourite_ = false;  ///< or it is about to find others
-    std::atomic<int> others_ = 0;                  ///< that hold it, and objects of Fairness
+    std::atomic<int> others_ = 0;                  ///< that hold it, and those for whom it is fair
     std::atomic<bool> taken_ = false;              ///< by any thread that has met others
     bool has_favourite_ = false;                   ///< for who has taken it
     bool taken_by_favourite_ = false;              ///< for the favourite

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -40,9 +39,10 @@ long contend(Lock& lock, Pair& pair, bool fair) {
     for (int i = 0; i < others; ++i)
         threads.emplace_back([&] {
             for (int round = 0; round < times / 100; ++round) {
-                std::optional<Lock::Fairness> fairness;
-                if (fair && round % 2 == 0) fairness.emplace(lock);
+                const bool now_fair = fair && round % 2 == 0;
+                if (now_fair) lock.be_fair();
                 add(lock, pair, 10);
+                if (now_fair) lock.be_unfair();
                 std::this_thread::yield();
             }
         });
@@ -70,10 +70,9 @@ TEST_CASE("lock: without others the favourite takes it as often as it likes") {
     Lock lock;
     Pair pair;
     lock.favour_this_thread();
-    {
-        const Lock::Fairness fairness(lock);
-        add(lock, pair, times);
-    }
+    lock.be_fair();
+    add(lock, pair, times);
+    lock.be_unfair();
     add(lock, pair, times);
     CHECK(pair.first == 2 * times);
 }
