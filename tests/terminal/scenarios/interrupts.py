@@ -5,7 +5,7 @@ import time
 from scene import IPYTHON, PLAIN, Scene, scenario
 from terminal import CTRL_BACKSLASH, CTRL_C, ENTER, Terminal, expect
 
-from scenarios import know_rank
+from scenarios import answer_everywhere, know_rank
 
 SOON = 20.0  # seconds; it is less than one on a quiet machine
 
@@ -288,9 +288,7 @@ def ctrl_c_after_a_debugger(t: Terminal):
         t.reports("error", "KeyboardInterrupt", "1-2")
         t.number += 1
         t.run(f"{stop}; alive")
-        for rank in range(3):
-            t.asks(f"[stdin:{rank}] (Pdb) ")
-            t.type(f"c{ENTER}")
+        answer_everywhere(t, "(Pdb)", "c")
         t.number += 1
         is_interrupted(t, "print('begun'); time.sleep(1000)", "0-2")
 

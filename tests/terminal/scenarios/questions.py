@@ -1,11 +1,9 @@
 """What cells ask: input(), getpass, debuggers, on any rank."""
 
-import re
-
 from scene import IPYTHON, Scene, scenario
 from terminal import BACKSPACE, CTRL_C, CTRL_D, ENTER, LEFT, UP, Terminal, expect
 
-from scenarios import know_rank
+from scenarios import answer_everywhere, know_rank
 
 
 @scenario(ranks=4)
@@ -325,11 +323,7 @@ def debug_magic_after_a_magic(t: Terminal, scene: Scene):
 def debug_magic_for_a_cell(t: Terminal):
     """%%debug runs its cell in IPython's debugger, which asks on every rank as any other does."""
     t.run("%%debug\nx = 41\nx += 1\n\n")
-    for _ in range(3):  # in the order in which they have loaded IPython
-        asked = t.until(lambda: re.fullmatch(r"\[stdin:\d\] ipdb>", t.last_line()), "a question")
-        t.type("c")
-        t.asks(asked[0], " c")
-        t.type(ENTER)
+    answer_everywhere(t, "ipdb>", "c")
     t.finds_number()
     expect(t.cell("x").count("]: 42") == 3, "it has not run on every rank")
     for _ in range(2):
