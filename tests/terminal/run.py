@@ -115,6 +115,7 @@ def main() -> int:
     if args.list:
         print("\n".join(SCENARIOS[index].title for index in chosen))
         return 0
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # closing a window ends what is in it
     prepare_to_report()
     with tempfile.TemporaryDirectory(prefix="mpirepl-bin-") as wrappers:
         setup = make_setup(args.program, args.mpiexec, args.python, Path(wrappers))
