@@ -115,7 +115,10 @@ def main() -> int:
     if args.list:
         print("\n".join(SCENARIOS[index].title for index in chosen))
         return 0
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # closing a window ends what is in it
+    # Behind nohup or & they are ignored, and would be by all that a shell in a terminal starts.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     prepare_to_report()
     with tempfile.TemporaryDirectory(prefix="mpirepl-bin-") as wrappers:
         setup = make_setup(args.program, args.mpiexec, args.python, Path(wrappers))
