@@ -92,11 +92,13 @@ def show(error: BaseException, name: str) -> None:
         except SystemExit:
             raise
         except BaseException as failure:
-            if _BROKEN in str(failure):
-                return  # that is shown with what it has to say, see Runner::run
             failure.__context__ = None
             failed = f"Error in sys.excepthook:\n{text(failure)}"
-            _run.emit(_run.ERROR, f"{failed}\n\nOriginal exception was:\n{text(error)}")
+            failed += f"\n\nOriginal exception was:\n{text(error)}"
+            if _BROKEN in str(failure):
+                _run.hook_failure = failed  # unless there is more to say, see end_report()
+            else:
+                _run.emit(_run.ERROR, failed)
         with contextlib.suppress(Exception):
             _run.flush()
     else:

@@ -148,17 +148,19 @@ def _do_ipython(argument: str) -> None:
 
 
 def _do_startup(file: str) -> None:
-    if file.endswith(".ipy"):
-        _run_ipython_file(file)
-    else:
-        _run_file(file, in_session=True, as_main=True)
+    _run_file(file, in_session=True, as_main=True)
 
 
 def _run_ipython_file(path: str) -> None:
     from mpirepl import _rank_shell
 
-    with _named_file(path):
-        _rank_shell.get().safe_execfile_ipy(path, raise_exceptions=True)
+    shell = _rank_shell.get()
+    shell._showtraceback = lambda *error: None  # the cell shows it
+    try:
+        with _named_file(path):
+            shell.safe_execfile_ipy(path, raise_exceptions=True)
+    finally:
+        del shell._showtraceback
 
 
 def _do_who(types_wanted: str) -> None:

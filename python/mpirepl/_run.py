@@ -29,6 +29,7 @@ cell_hooks: list = []  # to be called before and after each cell of the session
 on_cell = None  # told of each cell that begins here: its name and source
 on_value = None  # told of each value that a cell shows here, of the one before it, and its text
 as_text = None  # returns how an error is to be shown, or None for Python's own way
+hook_failure = ""  # how the user's sys.excepthook has failed, unless there is more to say of it
 after_error = None  # to be called when an error has been shown, while its cell still runs
 _loop = None
 
@@ -91,6 +92,23 @@ def end(error: BaseException, name: str) -> tuple[int, bool]:
     return 130 if isinstance(error, KeyboardInterrupt) else 1, False
 
 
+def end_report(error: BaseException, *broken: object) -> None:
+    """Say what has become of the user's sys.excepthook that failed to show `error`.
+
+    Parameters
+    ----------
+    error : BaseException
+    *broken
+        How it was broken off, as for broken_off(); nothing if it was not.
+    """
+    global hook_failure
+    failure, hook_failure = hook_failure, ""
+    if broken:
+        errors_module().show_broken(error, *broken)
+    elif failure:
+        emit(ERROR, failure)
+
+
 def broken_off(
     why: int, text: str, call: str, comm: str, missing: list, waiting: list, error: object
 ) -> BaseException:
@@ -103,8 +121,10 @@ def leave_debugger() -> None:
     import signal
 
     if getattr(signal.getsignal(signal.SIGINT), "__module__", "") == "pdb":
-        before = sys.modules["pdb"].Pdb._previous_sigint_handler
+        debugger = sys.modules["pdb"].Pdb
+        before = debugger._previous_sigint_handler
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
+        debugger._previous_sigint_handler = None
 
 
 def note_time(seconds: float) -> None:

@@ -16,7 +16,7 @@ import _mpirepl
 
 from mpirepl import _compile
 
-PROMPT, READLINE, PROGRAM = range(3)  # who edits: InteractiveFrontEnd::Editor in front_end.cpp
+PROMPT, READLINE, PROGRAM = range(3)  # who edits: EditorKind in interactive_front_end.h
 LINE, END, INTERRUPTED = range(3)  # Answer::Kind in src/broadcast/messages.h
 
 _front = None

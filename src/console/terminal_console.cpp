@@ -24,8 +24,7 @@ using boost::asio::posix::descriptor_base;
 constexpr std::size_t read_size = 64 * 1024;
 constexpr std::size_t fed_at_once = 512;  // far less than a terminal's queue holds
 constexpr auto look_at_terminal = 100ms;
-constexpr auto until_raw =
-    300ms;  // an editor that has not prepared its terminal by then never will
+constexpr auto until_raw = 300ms;  // a program that has not made it so by then never will
 constexpr int looks_for_stop = 50;
 constexpr auto launcher_tells = std::chrono::milliseconds(50);  // that it has been continued
 constexpr auto until_stopped = 1s;  // a launcher that has not stopped by then does not
@@ -142,7 +141,7 @@ void TerminalConsole::obey(Keyboard::Command command) {
             return;
         case Keyboard::Command::interrupt:
             ++interrupts_;
-            ::tcflush(editor_side_.get(), TCIFLUSH);
+            if (!giving_up_) ::tcflush(editor_side_.get(), TCIFLUSH);
             // No signal for a line editor, which might get it a moment too late.
             if (can_give_up()) cancel();
             if (!can_give_up() || editor_.asks) events_.interrupt();
@@ -173,7 +172,7 @@ void TerminalConsole::redraw() {
     if (!screen_.editing()) return;
     if (is_told())
         tell_editor('r');
-    else
+    else if (!giving_up_)
         keyboard_.keys().insert(0, editor_.redraw);
 }
 
@@ -281,7 +280,7 @@ void TerminalConsole::forget_wishes() {
 void TerminalConsole::make_room() {
     if (is_told()) {
         tell_editor('m');
-    } else if (!waits_for_lines(pty_->native_handle())) {
+    } else if (!giving_up_ && !waits_for_lines(pty_->native_handle())) {
         keyboard_.keys().insert(0, editor_.make_room);
     }
 }

@@ -50,8 +50,6 @@ py::object take_late_exceptions(const py::handle& nothing) {
     return late;
 }
 
-bool has_debugger() { return PyDict_GetItemString(PyImport_GetModuleDict(), "pdb") != nullptr; }
-
 bool awaits(const py::handle& code) {
     return (reinterpret_cast<PyCodeObject*>(code.ptr())->co_flags & CO_COROUTINE) != 0;
 }
@@ -79,7 +77,7 @@ Outcome Runner::run(const Cell& cell) {
     Outcome outcome{.ranks = 1};
     Clock::time_point begin = Clock::now();
     py::object error = execute(cell);
-    if (has_debugger()) uninterrupted([this] { module_.attr("leave_debugger")(); });
+    leave_debugger();
     std::optional<BrokenCell> broken = code_end_();
     py::object late = take_late_exceptions(nothing_);
     if (error.is_none() && !broken) error = late;
@@ -91,13 +89,20 @@ Outcome Runner::run(const Cell& cell) {
     if (!error.is_none())
         uninterrupted([&] {
             end(outcome, error, cell.name);
-            if (const std::optional<BrokenCell> then = code_end_())  // in the user's excepthook
-                module_.attr("errors_module")().attr("show_broken")(error, *arguments_of(*then));
+            const std::optional<BrokenCell> then = code_end_();  // in the user's excepthook
+            module_.attr("end_report")(error, *(then ? arguments_of(*then) : py::tuple()));
         });
+    leave_debugger();  // %pdb and sys.excepthook begin one, too
     if (cell.timed)
         module_.attr("note_time")(std::chrono::duration<double>(Clock::now() - begin).count());
     take_timings(outcome);
     return outcome;
+}
+
+/// Ctrl-C is for cells: the debugger would ask, which rank 0 could not while it waits for others.
+void Runner::leave_debugger() {
+    const bool is_loaded = PyDict_GetItemString(PyImport_GetModuleDict(), "pdb") != nullptr;
+    if (is_loaded) uninterrupted([this] { module_.attr("leave_debugger")(); });
 }
 
 /// Runs it and returns what it has raised, or None.

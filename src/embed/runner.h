@@ -38,6 +38,7 @@ class Runner {
     void run_hooked(const Cell& cell);
     void run_cell(const Cell& cell);
     void call_hooks(int which);
+    void leave_debugger();
     void end(Outcome& outcome, const pybind11::object& error, const std::string& name);
     void take_timings(Outcome& outcome);
 

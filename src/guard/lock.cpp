@@ -46,8 +46,9 @@ void Lock::unlock_for_others() {
 }
 
 void Lock::add_others(int change) {
-    const std::scoped_lock held(*this);
+    lock_against_others();
     count_others(change);
+    unlock_for_others();
 }
 
 /// For who has taken it.

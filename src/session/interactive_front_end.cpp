@@ -77,9 +77,10 @@ void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter
     session_ = &session;
     interpreter_ = &interpreter;
     connect_front_end(this);
+    loading_ = true;
     bool is_ipython = session.open_front_end(options_.plain, options_.quiet);
+    loading_ = false;
     has_readline_ = LineEditor::is_readline();
-    opened_ = true;
     questions_by_ = is_ipython ? EditorKind::prompt : EditorKind::readline;
 }
 
@@ -96,7 +97,7 @@ void InteractiveFrontEnd::start(Agent& agent, const Events& events) {
     // While IPython loads there is nothing to interrupt, and half of it would be of no use.
     console_->start(agent.io(), {.interrupt =
                                      [this] {
-                                         if (opened_) interrupt();
+                                         if (!loading_) interrupt();
                                      },
                                  .cancelled = [this] { cancelled_ = true; },
                                  .where = events_.where,

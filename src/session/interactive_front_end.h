@@ -67,7 +67,7 @@ class InteractiveFrontEnd : public FrontEnd {
     Events events_;
     EditorKind questions_by_ = EditorKind::readline;
     bool has_readline_ = false;
-    std::atomic<bool> opened_ = false;
+    std::atomic<bool> loading_ = false;
     std::atomic<bool> asking_ = false;
     std::atomic<bool> cancelled_ = false;  ///< what readline reads, by Ctrl-C
 };

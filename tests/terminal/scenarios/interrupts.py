@@ -302,3 +302,47 @@ def ctrl_c_while_ipython_loads(scene: Scene):
     t.type(CTRL_C)
     t.prompt()
     expect(t.cell("6 * 7").count("]: 42") == 3, "the session does not work")
+
+
+@scenario(command="")
+def ctrl_c_in_a_program_before_the_prompt(scene: Scene):
+    """Ctrl-C interrupts the program of -i, and the prompt comes."""
+    scene.file("loop.py", "import time\nprint('begun', flush=True)\ntime.sleep(1000)\n")
+    t = scene.session(2, "-i loop.py")
+    t.reports("stdout", "begun", "0-1")
+    t.type(CTRL_C)
+    t.prompt()
+    expect(t.ranks_with("error", "KeyboardInterrupt") == set(), "it has come behind the prompt")
+    expect(t.text().count("] KeyboardInterrupt") == 1, "not on both ranks")
+
+
+@scenario(PLAIN)
+def ctrl_c_again_while_a_key_is_slow(t: Terminal, scene: Scene):
+    """What makes readline give up is not lost when Ctrl-C is pressed before it is read."""
+    scene.file(
+        "slow.py", "import time\n\n\ndef __dir__():\n    time.sleep(1.5)\n    return ['one']\n"
+    )
+    t.cell("import slow")
+    t.prompt()
+    t.type("slow.\t")
+    for _ in range(3):
+        time.sleep(0.3)
+        t.type(CTRL_C)
+    t.sees("KeyboardInterrupt")
+    expect(t.cell("6 * 7").count("]: 42") == 3, "the prompt is dead")
+
+
+@scenario(IPYTHON)
+def ctrl_c_after_a_debugger_for_an_error(t: Terminal):
+    """The debugger that %pdb begins at the end of a cell leaves Ctrl-C alone, too."""
+    know_rank(t)
+    t.cell("import time; alive = 1")
+    t.cell("%pdb on")
+    t.run("_ = rank == 0 and 1 / 0; _ = rank and time.sleep(1000)")
+    t.until(lambda: t.last_line().startswith("[stdin:0] "), "the debugger")
+    t.type(f"c{ENTER}")
+    t.sees("1/3 done, waiting for 1-2")
+    t.type(CTRL_C)
+    t.number += 1
+    t.prompt()
+    expect("[error:1-2] KeyboardInterrupt" in t.printed(4), "the others have not been interrupted")

@@ -104,6 +104,8 @@ def files_of_ipython(t: Terminal, scene: Scene):
     scene.file("steps.ipy", "found = %who_ls str\nword = 'said'\n!echo $word\n")
     expect(t.cell("%run steps.ipy").count("] said") == 3, "its command has not run")
     expect(t.cell("word").count("]: 'said'") == 3, "its names are not there")
+    scene.file("wrong.ipy", "%precision\nmissing\n")
+    expect(t.cell("%run wrong.ipy").count("NameError: ") == 1, "its error is not shown once")
 
 
 @scenario(IPYTHON)
