@@ -328,7 +328,7 @@ def ctrl_c_again_while_a_key_is_slow(t: Terminal, scene: Scene):
     for _ in range(3):
         time.sleep(0.3)
         t.type(CTRL_C)
-    t.sees("KeyboardInterrupt")
+    t.shows("KeyboardInterrupt")
     expect(t.cell("6 * 7").count("]: 42") == 3, "the prompt is dead")
 
 
