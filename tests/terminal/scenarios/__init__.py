@@ -2,7 +2,7 @@
 
 import re
 
-from terminal import ENTER, Terminal
+from terminal import ENTER, Terminal, ranks_of
 
 KNOW_RANK = "from mpi4py import MPI; comm = MPI.COMM_WORLD; rank = comm.rank"
 
@@ -20,3 +20,9 @@ def answer_everywhere(t: Terminal, question: str, text: str) -> None:
         t.type(text)
         t.asks(f"{asked[0]} ", text)
         t.type(ENTER)
+
+
+def ranks_that_show(error: str, printed: str) -> list[int]:
+    """Return the ranks whose errors end so, as often as that is; they may come apart."""
+    folded = re.findall(rf"^\[error:([\d,-]+)\] {error}$", printed, re.MULTILINE)
+    return sorted(rank for ranks in folded for rank in ranks_of(ranks))
