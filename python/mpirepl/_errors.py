@@ -81,12 +81,12 @@ def show(error: BaseException, name: str) -> None:
     """Show the traceback of `error`, raised by the cell or file called `name`."""
     tb = _without_host(_from_cell(error.__traceback__, name))
     error.__traceback__ = tb
-    _clear_chain(error)
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, tb
     sys.last_exc = error
     with contextlib.suppress(Exception):
         _run.flush()
     if sys.excepthook is not sys.__excepthook__:
+        _clear_chain(error)
         try:
             sys.excepthook(type(error), error, tb)
         except SystemExit:
@@ -189,7 +189,7 @@ def _without_host(tb: TracebackType | None) -> TracebackType | None:
 
 
 def _clear_chain(error: BaseException) -> None:
-    """Drop the frames of mpirepl from what has led to an error: the user's hook may show that."""
+    """Drop the frames of mpirepl from what has led to an error, for a hook that shows that."""
     seen = {id(error)}
     while (error := error.__cause__ or error.__context__) is not None and id(error) not in seen:
         seen.add(id(error))

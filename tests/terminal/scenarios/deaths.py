@@ -10,7 +10,10 @@ from terminal import Terminal, expect
 from scenarios import know_rank
 
 # A shell; the terminal's answer to IPython would come to it when IPython has just been killed.
-SHELL = {"PS1": "shell> ", "PROMPT_TOOLKIT_NO_CPR": "1"}
+SHELL = {
+    "command": "bash --norc --noprofile -i",
+    "environment": {"PS1": "shell> ", "PROMPT_TOOLKIT_NO_CPR": "1"},
+}
 
 
 def is_dead(t: Terminal) -> None:
@@ -129,7 +132,7 @@ def closed_window_in_a_cell(t: Terminal):
     t.nothing_is_left()
 
 
-@scenario(command="bash --norc --noprofile -i", environment=SHELL)
+@scenario(**SHELL)
 def closed_window_with_a_shell(t: Terminal, scene: Scene):
     """The window is closed; a shell with job control was around the session."""
     t.asks("shell> ")
@@ -139,7 +142,7 @@ def closed_window_with_a_shell(t: Terminal, scene: Scene):
     t.nothing_is_left()
 
 
-@scenario(command="bash --norc --noprofile -i", environment=SHELL)
+@scenario(**SHELL)
 def shell_after_mpiexec_was_killed(t: Terminal, scene: Scene):
     """A shell takes the terminal back as it was, and the user sees what he types."""
     t.asks("shell> ")
@@ -165,7 +168,7 @@ pid_t tcgetpgrp(int fd) {
 """
 
 
-@scenario(command="bash --norc --noprofile -i", environment=SHELL)
+@scenario(**SHELL)
 def shell_that_takes_the_terminal_first(t: Terminal, scene: Scene):
     """Who would put the terminal back is too late: the shell's prompt and modes are let alone."""
     t.asks("shell> ")
