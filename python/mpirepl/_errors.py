@@ -106,9 +106,13 @@ def show(error: BaseException, name: str) -> None:
 
 
 def show_broken(before: BaseException, *how: object) -> None:
-    """Show what has broken off the user's sys.excepthook, which was to show `before`."""
+    """Show what was broken off when `before` was shown.
+
+    That is the user's sys.excepthook, or what went with the error of which it has taken the place.
+    """
     error = _run.broken_off(*how, None)
-    error.__context__ = before
+    if sys.excepthook is not sys.__excepthook__:  # it may have shown nothing
+        error.__context__ = before
     if before.__cause__ is not None and _says_all(before):
         before.__cause__ = None
     _run.emit(_run.ERROR, text(error))

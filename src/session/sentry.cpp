@@ -151,7 +151,7 @@ void Sentry::send(const AskPicture& question, Picture&& picture) {
 void Sentry::break_off(BreakOff&& order) {
     if (order.sequence != sequence_) return;
     bool interrupts = order.interrupt && runs();
-    bool first = !std::exchange(broken_, true);  // there is one recovery a cell
+    bool first = !std::exchange(broken_, true);  // until all have recovered
     if (first) {
         next_raise_ = Clock::now() + raise_after;
         order_ = std::move(order);
@@ -175,7 +175,7 @@ void Sentry::tick(Clock::time_point now) {
         AskPicture question = *std::exchange(unanswered_, std::nullopt);
         send(question, Picture{});
     }
-    if (recovers_ && !guard::breaking())  // later tasks of the same cell may be broken off again
+    if (recovers_ && !guard::breaking())  // what follows in the same cell may be broken off again
         recovers_ = broken_ = told_parked_ = false;
     if (owes_quiet_ && is_quiet())
         tell_(Quiet{.census = *std::exchange(owes_quiet_, std::nullopt), .rank = rank_});

@@ -42,7 +42,8 @@ void Watch::begin(const Cell& cell, bool guarded, Clock::time_point now) {
     grace_ = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(cell.grace));
     pause_ = shortest_pause;
     next_ = now + first_census;
-    told_stragglers_ = asks_for_where_ = false;
+    asks_for_where_ = asks_for_stragglers_ = false;
+    stragglers_at_.reset();
     parked_ = {};
     candidate_.clear();
 }
@@ -59,16 +60,16 @@ void Watch::tick(Clock::time_point now) {
     if (where_is_wanted_) {
         asks_for_where_ = true;
         where_is_wanted_ = false;
-        candidate_.clear();
         ask(true);
         return;
     }
-    if (phase_ == Phase::breaking) {
-        if (now - broken_at_ > stragglers_after && !std::exchange(told_stragglers_, true))
-            ask(true);
+    if (stragglers_at_ && now > *stragglers_at_) {
+        stragglers_at_.reset();
+        asks_for_stragglers_ = true;
+        ask(true);
         return;
     }
-    if (!guarded_ || now < next_) return;
+    if (phase_ == Phase::breaking || !guarded_ || now < next_) return;
     if (!quiet_()) {
         next_ = now + own_look;
         candidate_.clear();
@@ -91,21 +92,23 @@ void Watch::take(Picture&& picture) {
         picture.state = Picture::State::no_task;
     pictures_.push_back(std::move(picture));
     if (pictures_.size() < static_cast<std::size_t>(size_)) return;
-    if (phase_ == Phase::breaking && !asks_for_where_) {
-        RankSet excused = parked_;
-        excused.insert(asking_());
-        std::erase_if(pictures_, [&](const Picture& p) {
-            return excused.contains(p.rank) || p.state == Picture::State::left ||
-                   p.state == Picture::State::not_targeted;
-        });
-        if (!pictures_.empty())
-            say_("mpirepl: still running after the interrupt:\n" + guard::where(pictures_), true);
-    } else if (std::exchange(asks_for_where_, false)) {
-        say_(guard::where(pictures_), false);
-        if (phase_ != Phase::breaking) rest(pause_);
-    } else {
-        judge();
-    }
+    const bool stragglers = std::exchange(asks_for_stragglers_, false);
+    const bool where = std::exchange(asks_for_where_, false);
+    if (!stragglers && !where) return judge();
+    if (where) say_(guard::where(pictures_), false);
+    if (stragglers) name_stragglers();
+    if (phase_ == Phase::asking) phase_ = Phase::resting;
+}
+
+void Watch::name_stragglers() {
+    RankSet excused = parked_;
+    excused.insert(asking_());
+    std::erase_if(pictures_, [&](const Picture& p) {
+        return excused.contains(p.rank) || p.state == Picture::State::left ||
+               p.state == Picture::State::not_targeted;
+    });
+    if (!pictures_.empty())
+        say_("mpirepl: still running after the interrupt:\n" + guard::where(pictures_), true);
 }
 
 /// Some rank has a task and does not wait: the task is still on its way there.
@@ -148,15 +151,14 @@ void Watch::note_quiet(const Quiet& quiet) {
 void Watch::break_off(BreakOff&& order) {
     phase_ = Phase::breaking;
     ++census_;  // one that is going on is void
+    asks_for_stragglers_ = false;
+    stragglers_at_ = Clock::now() + stragglers_after;
     breaks_tasks_off_ = !busy_with_tasks_().empty();
-    broken_at_ = Clock::now();
     tell_(std::move(order));
 }
 
 void Watch::interrupt() {
-    if (phase_ == Phase::off) return;
-    told_stragglers_ = false;
-    break_off({.sequence = sequence_, .interrupt = true});
+    if (phase_ != Phase::off) break_off({.sequence = sequence_, .interrupt = true});
 }
 
 void Watch::note_parked(const Parked& parked) {
@@ -165,11 +167,14 @@ void Watch::note_parked(const Parked& parked) {
     if (parked_.count() < size_) return;
     tell_(Recover{.sequence = sequence_});
     parked_ = {};
-    broken_at_ = Clock::now();  // who goes on for long after that is named, too
-    if (!breaks_tasks_off_) return;
-    // The program that has submitted them goes on, and may submit more.
+    // What follows may be stuck again: more tasks, or what is called when the error is shown.
     candidate_.clear();
-    rest(longest_pause);
+    rest(breaks_tasks_off_ ? longest_pause : shortest_pause);
+    // Who goes on for long after that is named, too; but the program that submits tasks may.
+    if (breaks_tasks_off_)
+        stragglers_at_.reset();
+    else if (stragglers_at_)
+        stragglers_at_ = Clock::now() + stragglers_after;
 }
 
 }  // namespace mpirepl

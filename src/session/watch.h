@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ class Watch {
 
     void ask(bool stacks);
     void judge();
+    void name_stragglers();
     bool tasks_go_on() const;
     void break_off(BreakOff&& order);
     void rest(Clock::duration time);
@@ -69,13 +71,13 @@ class Watch {
     bool guarded_ = false;
     bool where_is_wanted_ = false;
     bool asks_for_where_ = false;
-    bool told_stragglers_ = false;
+    bool asks_for_stragglers_ = false;
     std::uint32_t sequence_ = 0;
     std::uint32_t census_ = 0;
     Clock::duration grace_{};
     Clock::duration pause_{};  ///< grows while ranks compute beside their main threads
     Clock::time_point next_;
-    Clock::time_point broken_at_;
+    std::optional<Clock::time_point> stragglers_at_;  ///< when to name who still runs
     RankSet busy_;
     RankSet parked_;
     std::vector<Picture> pictures_;   ///< of the census that is going on
