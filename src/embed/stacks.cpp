@@ -6,10 +6,10 @@
 #include <atomic>
 #include <cstdint>
 #include <thread>
-#include <tuple>
 #include <utility>
 
 #include "base/signals_blocked.h"
+#include "embed/place.h"
 
 namespace mpirepl {
 namespace {
@@ -22,37 +22,34 @@ std::uint64_t youngest_before = 0;
 unsigned long main_thread = 0;  // not threading's: importing that here would make here the main one
 thread_local PyThreadState* helper = nullptr;  ///< of a thread that is not the user's
 
-std::pair<std::string, std::string> place(const py::object& frame) {
-    try {
-        return py::module_::import("mpirepl._stacks")
-            .attr("place")(frame)
-            .cast<std::pair<std::string, std::string>>();
-    } catch (const py::error_already_set&) {
-        return {};
-    }
-}
-
 py::object frame_of(PyThreadState* thread) {
     auto* frame = reinterpret_cast<PyObject*>(PyThreadState_GetFrame(thread));
     return frame == nullptr ? py::object(py::none()) : py::reinterpret_steal<py::object>(frame);
 }
 
+/// Collecting garbage runs destructors, which are Python code.
+struct GarbageKept {
+    int was_enabled = PyGC_Disable();
+    ~GarbageKept() {
+        if (was_enabled != 0) PyGC_Enable();
+    }
+};
+
 }  // namespace
 
 std::vector<PythonThread> python_threads() {
     const py::error_scope scope;  // a thread that is raising may have called MPI
+    const GarbageKept kept;
     std::vector<PythonThread> threads;
-    std::vector<py::object> frames;
-    // First without running Python, which would let threads end meanwhile.
     for (PyThreadState* t = PyInterpreterState_ThreadHead(PyInterpreterState_Main()); t != nullptr;
          t = PyThreadState_Next(t)) {
         if (t == helper) continue;
+        Place place = place_of(frame_of(t));
         threads.push_back({.id = static_cast<pthread_t>(t->thread_id),
-                           .of_this_cell = PyThreadState_GetID(t) > youngest_before});
-        frames.push_back(frame_of(t));
+                           .of_this_cell = PyThreadState_GetID(t) > youngest_before,
+                           .where = std::move(place.where),
+                           .callee = std::move(place.callee)});
     }
-    for (std::size_t i = 0; i < threads.size(); ++i)
-        std::tie(threads[i].where, threads[i].callee) = place(frames[i]);
     return threads;
 }
 

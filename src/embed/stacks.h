@@ -7,7 +7,9 @@
 
 namespace mpirepl {
 
-/// The Python threads of this process and where they are. The caller must hold the GIL.
+/// The Python threads of this process and where they are. Runs no Python code, so that a thread may
+/// ask within a C library for which it has kept the GIL: no other may come to that library
+/// meanwhile. The caller must hold the GIL.
 std::vector<PythonThread> python_threads();
 
 /// A cell begins: threads that start from now on are its own. The caller must hold the GIL.
