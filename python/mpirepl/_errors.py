@@ -98,11 +98,12 @@ def show(error: BaseException, name: str) -> None:
             if _BROKEN in str(failure):
                 _run.hook_failure = failed  # unless there is more to say, see end_report()
             else:
-                _run.emit(_run.ERROR, failed)
+                _run.emit_error(failed)
+        _run.shown.append(True)
         with contextlib.suppress(Exception):
             _run.flush()
     else:
-        _run.emit(_run.ERROR, _as_wanted(error) or text(error))
+        _run.emit_error(_as_wanted(error) or text(error))
 
 
 def show_broken(before: BaseException, *how: object) -> None:

@@ -29,6 +29,7 @@ cell_hooks: list = []  # to be called before and after each cell of the session
 on_cell = None  # told of each cell that begins here: its name and source
 on_value = None  # told of each value that a cell shows here, of the one before it, and its text
 as_text = None  # returns how an error is to be shown, or None for Python's own way
+shown: list[bool] = []  # filled when the error of the current cell has been shown
 hook_failure = ""  # how the user's sys.excepthook has failed, unless there is more to say of it
 after_error = None  # to be called when an error has been shown, while its cell still runs
 _loop = None
@@ -81,11 +82,14 @@ def end(error: BaseException, name: str) -> tuple[int, bool]:
     try:
         if isinstance(error, SystemExit):
             return _exit_status(error), True
-        show_error(error, name)
-        if after_error is not None and isinstance(error, Exception):
-            after_error()
+        if not shown:
+            show_error(error, name)
+            if after_error is not None and isinstance(error, Exception):
+                after_error()
     except SystemExit as exit:  # of the user's sys.excepthook
         return _exit_status(exit), True
+    except KeyboardInterrupt:  # for nobody: runner.cpp calls again
+        raise
     except BaseException as another:
         show_error(another, name)
         return 1, False
@@ -102,11 +106,11 @@ def end_report(error: BaseException, *broken: object) -> None:
         How it was broken off, as for broken_off(); nothing if it was not.
     """
     global hook_failure
-    failure, hook_failure = hook_failure, ""
     if broken:
         errors_module().show_broken(error, *broken)
-    elif failure:
-        emit(ERROR, failure)
+    elif hook_failure:
+        emit(ERROR, hook_failure)
+    hook_failure = ""
 
 
 def broken_off(
@@ -181,6 +185,15 @@ def emit(stream: int, text: str) -> None:
     _mpirepl.emit(stream, text.encode("utf-8", "backslashreplace"))
 
 
+def emit_error(text: str) -> None:
+    """Write how an error shows, and note in `shown` that it is."""
+    if is_forked:
+        emit(ERROR, text)
+        shown.append(True)
+    else:
+        _mpirepl.emit_error(text.encode("utf-8", "backslashreplace"), shown)
+
+
 def leave() -> None:
     """Do at the end of a program with a client what Python does first: threads, atexit handlers."""
     import atexit
@@ -215,7 +228,7 @@ def show_error(error: BaseException, name: str) -> None:
     try:
         show = errors_module().show
     except Exception:  # no descriptor is left, or a module of the user's has the name of Python's
-        emit(ERROR, _plain_traceback(error))
+        emit_error(_plain_traceback(error))
     else:
         show(error, name)
 

@@ -96,6 +96,8 @@ Outcome Interpreter::run(const Cell& cell) {
     return outcome;
 }
 
+void Interpreter::interrupt() { PyErr_SetInterrupt(); }
+
 void Interpreter::handle_signals() {
     py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() == 0) return;

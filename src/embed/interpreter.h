@@ -27,6 +27,8 @@ class Interpreter {
     Outcome run(const Cell& cell);
     /// The name of the exception that the last cell has raised; empty: none.
     const std::string& raised() const { return runner_->raised(); }
+    /// Has KeyboardInterrupt raised where Python code runs next.
+    void interrupt();
     /// Runs Python's signal handlers that are due, and forgets a Ctrl-C that was meant for nobody.
     void handle_signals();
     /// Ends Python as `python` does at its end: threads, atexit, destructors.

@@ -50,6 +50,19 @@ py::object take_late_exceptions(const py::handle& nothing) {
     return late;
 }
 
+/// What a function has raised, or None.
+template <typename Function>
+py::object raised_by(Function&& function) {
+    try {
+        function();
+    } catch (const py::error_already_set& error) {
+        py::object value = error.value();
+        if (error.trace()) PyException_SetTraceback(value.ptr(), error.trace().ptr());
+        return value;
+    }
+    return py::none();
+}
+
 bool awaits(const py::handle& code) {
     return (reinterpret_cast<PyCodeObject*>(code.ptr())->co_flags & CO_COROUTINE) != 0;
 }
@@ -68,6 +81,7 @@ Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     hooks_ = held(module_.attr("cell_hooks"));
     begin_cell_ = held(module_.attr("begin_cell"));
     flush_ = held(module_.attr("flush"));
+    shown_ = held(module_.attr("shown"));
     nothing_ = held(module_.attr("nothing"));
 }
 
@@ -86,12 +100,14 @@ Outcome Runner::run(const Cell& cell) {
             return module_.attr("broken_off")(*arguments_of(*broken), error);
         });
     raised_ = error.is_none() ? "" : Py_TYPE(error.ptr())->tp_name;
-    if (!error.is_none())
+    if (!error.is_none()) {
+        shown_.attr("clear")();
+        uninterrupted([&] { end(outcome, error, cell.name); });
+        const std::optional<BrokenCell> then = code_end_();  // in the user's excepthook
         uninterrupted([&] {
-            end(outcome, error, cell.name);
-            const std::optional<BrokenCell> then = code_end_();  // in the user's excepthook
             module_.attr("end_report")(error, *(then ? arguments_of(*then) : py::tuple()));
         });
+    }
     leave_debugger();  // %pdb and sys.excepthook begin one, too
     if (cell.timed)
         module_.attr("note_time")(std::chrono::duration<double>(Clock::now() - begin).count());
@@ -107,19 +123,22 @@ void Runner::leave_debugger() {
 
 /// Runs it and returns what it has raised, or None.
 py::object Runner::execute(const Cell& cell) {
-    try {
+    py::object error = raised_by([&] {
         if (cell.kind == Cell::Kind::cell)
-            run_hooked(cell);
+            run_cell(cell);
         else
             module_.attr("run_program")(static_cast<int>(cell.kind), cell.name,
                                         py::bytes(cell.code));
-        flush_();
-    } catch (const py::error_already_set& error) {
-        py::object value = error.value();
-        if (error.trace()) PyException_SetTraceback(value.ptr(), error.trace().ptr());
-        return value;
+    });
+    if (cell.kind == Cell::Kind::cell && has_hook(1)) {
+        // A signal that is still to be seen is the cell's; what comes now is for nobody.
+        py::object late = take_late_exceptions(nothing_);
+        if (error.is_none()) error = late;
+        late = raised_by([this] { call_hook(1); });
+        if (error.is_none() && !py::isinstance(late, PyExc_KeyboardInterrupt)) error = late;
     }
-    return py::none();
+    py::object late = raised_by([this] { flush_(); });
+    return error.is_none() ? late : error;
 }
 
 void Runner::announce(const RankSet& targets) {
@@ -128,28 +147,17 @@ void Runner::announce(const RankSet& targets) {
     module_.attr("targets") = targets.to_string();
 }
 
-/// A cell, and what IPython has to do around it once that is there.
-void Runner::run_hooked(const Cell& cell) {
+/// Before and after each cell there is something to be done for IPython.
+bool Runner::has_hook(int which) const { return PyList_GET_SIZE(hooks_.ptr()) > which; }
+void Runner::call_hook(int which) { py::handle(PyList_GET_ITEM(hooks_.ptr(), which))(); }
+
+void Runner::run_cell(const Cell& cell) {
     if (cell.interactive && !std::exchange(asks_user_, true))
         py::module_::import("mpirepl._ask").attr("install")();
     if (cell.columns != columns_ || cell.lines != lines_)
         py::module_::import("mpirepl._ask")
             .attr("set_size")(columns_ = cell.columns, lines_ = cell.lines);
-    call_hooks(0);
-    try {
-        run_cell(cell);
-    } catch (py::error_already_set&) {
-        call_hooks(1);
-        throw;
-    }
-    call_hooks(1);
-}
-
-void Runner::call_hooks(int which) {
-    if (PyList_GET_SIZE(hooks_.ptr()) > which) py::handle(PyList_GET_ITEM(hooks_.ptr(), which))();
-}
-
-void Runner::run_cell(const Cell& cell) {
+    if (has_hook(0)) call_hook(0);
     if (PySys_GetObject("displayhook") == PySys_GetObject("__displayhook__"))
         module_.attr("take_display")();
     begin_cell_(cell.name, py::bytes(cell.source));
@@ -169,7 +177,9 @@ void Runner::end(Outcome& outcome, const py::object& error, const std::string& n
     bool exited = false;
     try {
         std::tie(status, exited) = module_.attr("end")(error, name).cast<std::pair<int, bool>>();
-    } catch (const py::error_already_set&) {  // at the end of its stack, or broken on purpose
+    } catch (const py::error_already_set& failure) {
+        if (failure.matches(PyExc_KeyboardInterrupt)) throw;
+        // At the end of its stack, or broken on purpose.
         PyErr_Display(
             reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr(),
             py::reinterpret_steal<py::object>(PyException_GetTraceback(error.ptr())).ptr());

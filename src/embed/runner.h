@@ -35,9 +35,9 @@ class Runner {
   private:
     void announce(const RankSet& targets);
     pybind11::object execute(const Cell& cell);
-    void run_hooked(const Cell& cell);
     void run_cell(const Cell& cell);
-    void call_hooks(int which);
+    bool has_hook(int which) const;
+    void call_hook(int which);
     void leave_debugger();
     void end(Outcome& outcome, const pybind11::object& error, const std::string& name);
     void take_timings(Outcome& outcome);
@@ -52,6 +52,7 @@ class Runner {
     bool asks_user_ = false;  ///< input() of this rank has been led to the user
     pybind11::handle begin_cell_;
     pybind11::handle flush_;
+    pybind11::handle shown_;
     pybind11::handle nothing_;
     RankSet announced_;
     CodeEnd code_end_;

@@ -100,6 +100,10 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
     module.def("emit", [](int stream, const std::string& text) {
         relay->write(static_cast<Stream>(stream), clean_text(text) + '\n');
     });
+    module.def("emit_error", [](const std::string& text, py::list shown) {
+        relay->write(Stream::error, clean_text(text) + '\n');
+        shown.append(true);  // here, where no Ctrl-C comes between
+    });
     module.def("save_output", save_output, py::call_guard<py::gil_scoped_release>());
     module.def("real_output", [] { return relay->real_output(); });
     module.def("mpi_library", own_mpi_library);

@@ -106,6 +106,7 @@ void Display::dispatch(Cell cell) {
     dispatcher_.set_cell(sequence_);
     auto bytes = agent_.encoded(cell);
     agent_.now([&] {
+        keep_signals_installed();  // the editor has had its own
         announced_streaming_ = false;
         watch_.begin(cell, guard::installed(), Clock::now());
         status_.begin(cell, Clock::now());

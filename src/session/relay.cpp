@@ -155,6 +155,10 @@ std::optional<Cell> Relay::next_cell() {
     });
 }
 
+bool Relay::is_interrupted() {
+    return agent_.now([this] { return sentry_.is_interrupted(); });
+}
+
 void Relay::leave() {
     while (!wait_until([this] { return agent_.ended(); })) {
     }

@@ -54,6 +54,8 @@ class Relay : public AgentListener {
     /// The next cell to run here; none when a signal came in, a cell of other ranks was broken off,
     /// or tasks had to run before it, which it has done.
     std::optional<Cell> next_cell();
+    /// Ctrl-C has come for the cell that runs here now, or is about to.
+    bool is_interrupted();
     /// The code of the current cell has ended here: takes part in a break that is under way. The
     /// caller holds the GIL.
     std::optional<BrokenCell> end_code();

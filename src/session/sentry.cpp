@@ -165,6 +165,8 @@ void Sentry::break_off(BreakOff&& order) {
     interrupt_children();
 }
 
+bool Sentry::is_interrupted() const { return order_ && order_->interrupt; }
+
 void Sentry::proceed() {
     recovers_ = true;
     guard::proceed();

@@ -38,6 +38,7 @@ class Sentry {
     void leave(const std::string& raised);
     void answer(const AskPicture& question);
     void break_off(BreakOff&& order);
+    bool is_interrupted() const;
     void proceed();
     void tick(Clock::time_point now);
     /// The rank does nothing that could go on by itself, as far as the main thread shows.

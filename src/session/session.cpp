@@ -182,6 +182,8 @@ void run_own_part(const Cell& cell, Relay& relay, Interpreter& interpreter) {
         relay.finish(std::move(outcome), "");
         return;
     }
+    // Its signal was for nothing if this rank had not begun yet.
+    if (relay.is_interrupted()) interpreter.interrupt();
     Outcome outcome = interpreter.run(cell);
     if (cell.profiled) outcome.profiles.push_back(guard::end_profile());
     relay.finish(std::move(outcome), interpreter.raised());

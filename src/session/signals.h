@@ -7,7 +7,8 @@ namespace mpirepl {
 /// @param is_root other ranks only take care not to die of SIGUSR1
 void install_signals(bool is_root);
 
-/// Code may have put Python's handler back in the place of ours (asyncio does). For the agent.
+/// Code may have put Python's handler back in the place of ours (asyncio does, and editors).
+/// As part of a turn of the agent.
 void keep_signals_installed();
 
 /// Ctrl-C at the terminal: SIGINT for this process, also while it is ignored, as system() does.

@@ -16,6 +16,7 @@ def is_interrupted(t: Terminal, source: str, ranks: str, text: str | None = None
     t.reports("stdout", "begun", ranks)
     begin = time.monotonic()
     t.type(CTRL_C)
+    t.reports("error", "Traceback.*", ranks)
     t.reports("error", "KeyboardInterrupt.*", ranks)
     t.number += 1
     t.prompt()
@@ -134,6 +135,31 @@ def ctrl_c_twice(t: Terminal):
     t.number += 1
     t.prompt()
     expect("Out[2:2]: 2" in t.cell("1 + 1"), "the next cell does not work")
+
+
+PRESSES = """
+import os, signal, threading, time
+
+
+def press(rank):
+    if rank == 0:
+        threading.Timer(0.002, os.kill, (os.getpid(), signal.SIGINT)).start()
+    time.sleep(1000)
+"""
+
+
+@scenario()
+def ctrl_c_as_soon_as_a_cell_begins(t: Terminal, scene: Scene):
+    """Ctrl-C right after Enter reaches all ranks, also those that come to the cell after it."""
+    know_rank(t)
+    scene.file("presses.py", PRESSES)
+    t.cell("import presses, os; rank == 2 and os.nice(19)")
+    for _ in range(5):
+        t.run("presses.press(rank)")
+        t.number += 1
+        t.prompt()
+        shown = ranks_that_show("KeyboardInterrupt", t.printed(t.number - 1))
+        expect(shown == [0, 1, 2], f"interrupted were {shown}")
 
 
 @scenario()
