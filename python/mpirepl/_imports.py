@@ -46,3 +46,5 @@ def watch() -> None:
         return module
 
     ExtensionFileLoader.create_module = create_checked
+    if _mpirepl.guarded:
+        _mpirepl.rebind_mpi_for_ctypes()

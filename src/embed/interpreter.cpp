@@ -121,6 +121,15 @@ void Interpreter::await_threads() {
     threading.attr("_shutdown") = py::module_::import("builtins").attr("tuple");
 }
 
+void Interpreter::run_exit_handlers() {
+    py::gil_scoped_acquire gil;
+    try {
+        py::module_::import("atexit").attr("_run_exitfuncs")();
+    } catch (py::error_already_set& error) {
+        error.discard_as_unraisable("atexit");
+    }
+}
+
 Outcome Interpreter::finalize() {
     end_with_gil();
     PyGILState_Ensure();

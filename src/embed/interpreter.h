@@ -35,6 +35,8 @@ class Interpreter {
     Outcome finalize();
     /// Waits for the threads that Python waits for at its end.
     void await_threads();
+    /// Calls what atexit knows, as Python does next.
+    void run_exit_handlers();
 
   private:
     std::optional<Runner> runner_;

@@ -94,9 +94,12 @@ Place place_of(py::object frame) {
             const py::str file = code.attr("co_filename");
             const std::string path = text_of(file);
             if (!path.starts_with(host)) {
+                const std::string name = text_of(code.attr("co_name"));
                 place.where = fmt::format("{}:{} in {}", path.substr(path.rfind('/') + 1),
-                                          PyFrame_GetLineNumber(of), text_of(code.attr("co_name")));
+                                          PyFrame_GetLineNumber(of), name);
                 place.callee = callee_of(of, reinterpret_cast<PyCodeObject*>(code.ptr()), file);
+                place.awaits_work = name == "_worker" && place.callee == "get" &&
+                                    path.ends_with("/concurrent/futures/thread.py");
                 return place;
             }
             auto* back = reinterpret_cast<PyObject*>(PyFrame_GetBack(of));

@@ -10,7 +10,8 @@ namespace mpirepl {
 /// Where a thread is in Python, in a few words.
 struct Place {
     std::string where;  ///< its innermost line outside of mpirepl, "psum.py:6 in psum"; empty: none
-    std::string callee;  ///< what that line calls: "allreduce"; empty: that cannot be told
+    std::string callee;        ///< what that line calls: "allreduce"; empty: that cannot be told
+    bool awaits_work = false;  ///< it is at the queue of a concurrent.futures.ThreadPoolExecutor
 };
 
 /// Runs no Python code. The caller must hold the GIL.

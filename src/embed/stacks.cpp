@@ -48,7 +48,8 @@ std::vector<PythonThread> python_threads() {
         threads.push_back({.id = static_cast<pthread_t>(t->thread_id),
                            .of_this_cell = PyThreadState_GetID(t) > youngest_before,
                            .where = std::move(place.where),
-                           .callee = std::move(place.callee)});
+                           .callee = std::move(place.callee),
+                           .awaits_work = place.awaits_work});
     }
     return threads;
 }

@@ -95,7 +95,9 @@ void Call::note_bytes(std::int64_t bytes, int destination) const {
         profile_bytes(bytes, context_ == nullptr ? any_rank : context_->world_rank(destination));
 }
 
-std::string Call::made_by() const { return fmt::format("{} of {}", name_.text, context_->name()); }
+std::string Call::made_by() const {
+    return fmt::format("{} of {}", name_.text, context_->origin());
+}
 
 int Call::created(int result, MPI_Comm* comm) {
     if (result != MPI_SUCCESS || context_ == nullptr || *comm == MPI_COMM_NULL) return result;

@@ -246,13 +246,20 @@ int Context::world_rank(int peer) const {
     return peers[static_cast<std::size_t>(peer)];
 }
 
+std::string Context::given_name() const {
+    std::array<char, MPI_MAX_OBJECT_NAME> text{};
+    int length = 0;
+    if (kind == Kind::communicator) PMPI_Comm_get_name(handle, text.data(), &length);
+    return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::string Context::origin() const {
+    std::string given = given_name();
+    return given.empty() ? made_by : given;
+}
+
 std::string Context::name() const {
-    if (kind == Kind::communicator) {
-        std::array<char, MPI_MAX_OBJECT_NAME> text{};
-        int length = 0;
-        PMPI_Comm_get_name(handle, text.data(), &length);
-        if (length > 0) return {text.data(), static_cast<std::size_t>(length)};
-    }
+    if (std::string given = given_name(); !given.empty()) return given;
     RankSet ranks;
     for (int member : members) ranks.insert(RankSet::single(member));
     return fmt::format("{} (ranks {})", made_by, ranks.to_string());

@@ -100,6 +100,11 @@ struct Context : std::enable_shared_from_this<Context> {
     int world_rank(int peer) const;
     /// As the user knows it: its MPI name, or what it was made from and its ranks.
     std::string name() const;
+    /// The same without ranks, for the names of what is made from it.
+    std::string origin() const;
+
+  private:
+    std::string given_name() const;
 };
 
 /// The context of a handle; null: not under the guard. The pointer is good as long as the handle.

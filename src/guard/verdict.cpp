@@ -154,6 +154,10 @@ std::vector<Diagnosis> Deadlock::diagnose() const {
     }
     std::vector<Diagnosis> all;
     for (auto [text, diagnosis] : found) {
+        // Who waits likewise is not missing, unless they wait for each other.
+        RankSet others = diagnosis.missing;
+        others.remove(diagnosis.ranks);
+        if (!others.empty()) diagnosis.missing = others;
         if (diagnosis.mismatch)
             diagnosis.missing = {};
         else

@@ -89,6 +89,12 @@ py::object compile_single(const py::bytes& source, const py::str& name, int flag
     return py::reinterpret_steal<py::object>(code);
 }
 
+/// ctypes is about to find a function in a library that it has loaded.
+int rebind_for_ctypes(const char* event, PyObject* /*arguments*/, void* /*nothing*/) {
+    if (std::string_view(event).starts_with("ctypes.dlsym")) guard::rebind_libraries();
+    return 0;
+}
+
 }  // namespace
 
 // The few primitives that the Python package stands on; it says what they mean to a user.
@@ -111,6 +117,7 @@ PYBIND11_EMBEDDED_MODULE(_mpirepl, module) {
                [](const std::string& file) { return unless_empty(foreign_mpi_of(file)); });
     module.def("foreign_mpi_loaded", [] { return unless_empty(foreign_mpi_loaded()); });
     module.def("rebind_mpi", guard::rebind_libraries);
+    module.def("rebind_mpi_for_ctypes", [] { PySys_AddAuditHook(rebind_for_ctypes, nullptr); });
     module.def("unguarded_mpi_of",
                [](const std::string& file) { return unless_empty(guard::unguarded_mpi_of(file)); });
     module.def("parse_targets",

@@ -164,11 +164,13 @@ void Relay::leave() {
     }
 }
 
-void Relay::await_threads(Interpreter& interpreter) {
+void Relay::leave_python(Interpreter& interpreter) {
     guard::begin_end();
     agent_.now([this] { sentry_.await_threads(); });
     interpreter.await_threads();
     if (guard::breaking()) guard::take_part();
+    agent_.now([this] { sentry_.begin_exit(); });
+    interpreter.run_exit_handlers();
     agent_.now([this] { sentry_.end_python(); });
 }
 

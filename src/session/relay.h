@@ -59,9 +59,10 @@ class Relay : public AgentListener {
     /// The code of the current cell has ended here: takes part in a break that is under way. The
     /// caller holds the GIL.
     std::optional<BrokenCell> end_code();
-    /// Waits for the threads that Python waits for at its end: from now on they count alone.
-    void await_threads(Interpreter& interpreter);
-    /// The same when Python has ended: an atexit handler may have failed so, which then counts.
+    /// Does what Python does before its end: it waits for threads, which count alone from now on,
+    /// and calls what atexit knows.
+    void leave_python(Interpreter& interpreter);
+    /// The end_code() of what atexit has called, and of Python's end: what has failed so counts.
     void end_finalization(Outcome& outcome);
     /// This rank has run its part of the current cell, which has raised that, if anything.
     void finish(Outcome outcome, const std::string& raised);

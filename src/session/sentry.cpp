@@ -72,10 +72,14 @@ void Sentry::await_threads() {
     phase_ = Phase::left;
 }
 
-void Sentry::end_python() {
-    awaits_threads_ = has_python_ = false;
-    if (auto question = std::exchange(unanswered_, std::nullopt)) send(*question, Picture{});
+void Sentry::begin_exit() {
+    awaits_threads_ = false;
     phase_ = Phase::running;
+}
+
+void Sentry::end_python() {
+    has_python_ = false;
+    if (auto question = std::exchange(unanswered_, std::nullopt)) send(*question, Picture{});
 }
 
 void Sentry::leave(const std::string& raised) {
@@ -122,6 +126,8 @@ void Sentry::answer(const AskPicture& question) {
 void Sentry::complete(guard::Look& look, const std::vector<PythonThread>& threads) const {
     Picture& picture = look.picture;
     bool computes = look.unknown_waits;
+    bool may_be_woken = false;  // one that counts, by another that would have to compute for it
+    bool others_compute = false;
     for (const PythonThread& thread : threads) {
         bool is_main = ::pthread_equal(thread.id, agent_.main_thread()) != 0;
         if (is_main && phase_ == Phase::running) picture.where = thread.where;
@@ -131,8 +137,13 @@ void Sentry::complete(guard::Look& look, const std::vector<PythonThread>& thread
             picture.waits[i].callee = thread.callee;
         }
         bool counts = !is_main && (thread.of_this_cell || has(look.calling, thread.id));
-        if (counts && !has(look.waiting, thread.id)) computes = true;
+        if (is_main || has(look.waiting, thread.id)) continue;
+        if (!thread.awaits_work)
+            (counts ? computes : others_compute) = true;
+        else if (counts)
+            may_be_woken = true;
     }
+    computes |= may_be_woken && others_compute;
     if (computes)
         picture.state = Picture::State::computing;
     else if (!picture.waits.empty() && picture.state != Picture::State::computing)
@@ -239,7 +250,9 @@ std::optional<BrokenCell> Sentry::end_cell() {
         broken.text = diagnosis.text;
         broken.call = diagnosis.call;
         broken.comm = diagnosis.comm;
-        broken.missing = diagnosis.missing.ranks();
+        RankSet missing = diagnosis.missing;
+        missing.remove(RankSet::single(rank_));
+        broken.missing = missing.ranks();
         broken.waiting = diagnosis.waiting.ranks();
     }
     if (end.dropped == 1)

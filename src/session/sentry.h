@@ -52,7 +52,9 @@ class Sentry {
     void end_tasks();
     /// Python waits for its threads before it ends: whether this rank waits is up to them.
     void await_threads();
-    /// Python ends: nothing can be asked of it any more, and its atexit handlers may wait.
+    /// They have ended; what atexit calls now counts as the cell did.
+    void begin_exit();
+    /// Python ends: nothing can be asked of it any more, and destructors may wait.
     void end_python();
     /// Ends the cell for the guard, and says whether it was broken off.
     std::optional<BrokenCell> end_cell();

@@ -176,7 +176,7 @@ class Rank {
 void run_own_part(const Cell& cell, Relay& relay, Interpreter& interpreter) {
     guard::begin_cell(cell.sequence, cell.guarded, cell.profiled);
     if (cell.kind == Cell::Kind::finalize) {
-        relay.await_threads(interpreter);
+        relay.leave_python(interpreter);
         Outcome outcome = interpreter.finalize();
         relay.end_finalization(outcome);
         relay.finish(std::move(outcome), "");
