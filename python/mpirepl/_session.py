@@ -105,7 +105,8 @@ class Session(SessionMagics):
             return self._prepared(text)
         except KeyboardInterrupt:
             if self.front is None:
-                raise
+                _mpirepl.say("mpirepl: KeyboardInterrupt: this cell was not run", True)
+                return (FAILED,)
             say("KeyboardInterrupt")
             return (DONE,)
         except Exception as error:  # a mistake of ours shall not cost a session

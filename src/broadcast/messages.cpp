@@ -194,7 +194,7 @@ void fields(auto& io, Diagnosis& d) {
 }
 void fields(auto& io, BreakOff& b) { io(b.sequence, b.interrupt, b.diagnoses); }
 void fields(auto& io, Parked& p) {
-    io(p.sequence, p.rank);
+    io(p.sequence, p.rank, p.recovered);
     io.expect(p.rank >= 0, "no such rank");
 }
 void fields(auto& io, Recover& r) { io(r.sequence); }

@@ -70,10 +70,11 @@ struct BreakOff {
     bool operator==(const BreakOff&) const = default;
 };
 
-/// To rank 0: the main thread of this rank waits for the recovery.
+/// To rank 0: the main thread of this rank waits for the recovery, or is through with it.
 struct Parked {
     std::uint32_t sequence = 0;
     std::int32_t rank = 0;
+    bool recovered = false;
     bool operator==(const Parked&) const = default;
 };
 

@@ -128,6 +128,11 @@ void Interpreter::run_exit_handlers() {
     } catch (py::error_already_set& error) {
         error.discard_as_unraisable("atexit");
     }
+    // A child that one of them has forked ends as it would under python.
+    if (!is_forked) return;
+    const int status = Py_FinalizeEx() < 0 ? 120 : 0;
+    flush_c_output();
+    ::_exit(status);
 }
 
 Outcome Interpreter::finalize() {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cctype>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -36,7 +37,14 @@ std::size_t begin_of_group(std::string_view text, std::size_t end) {
     return npos;
 }
 
-py::handle module(const char* name) { return PyDict_GetItemString(PyImport_GetModuleDict(), name); }
+/// An attribute of a module that has been imported; null: there is none, cells may have dropped it.
+py::object attribute_of(const char* module_name, const char* name) {
+    PyObject* module = PyDict_GetItemString(PyImport_GetModuleDict(), module_name);
+    if (module == nullptr) return {};
+    PyObject* value = PyObject_GetAttrString(module, name);
+    if (value == nullptr) PyErr_Clear();
+    return py::reinterpret_steal<py::object>(value);
+}
 
 std::string text_of(const py::handle& object) {
     if (PyBytes_Check(object.ptr())) return object.cast<py::bytes>();
@@ -45,17 +53,22 @@ std::string text_of(const py::handle& object) {
 
 /// The lines of a cell or file, as they lie there.
 std::string source_of(const py::str& file) {
-    if (const py::handle cache = module("linecache"); cache) {
-        const auto lines = cache.attr("cache").attr("get")(file, py::tuple());
+    if (const py::object cache = attribute_of("linecache", "cache")) {
+        const auto lines = cache.attr("get")(file, py::tuple());
         if (py::len(lines) == 4) {
             std::string all;
             for (const py::handle& line : lines[py::int_(2)]) all += text_of(line);
             return all;
         }
     }
-    const auto waiting = module("mpirepl._sources").attr("_waiting").attr("get")(file);
-    if (!waiting.is_none()) return text_of(waiting);
-    std::ifstream stream(text_of(file), std::ios::binary);
+    if (const py::object waiting = attribute_of("mpirepl._sources", "_waiting")) {
+        const auto source = waiting.attr("get")(file);
+        if (!source.is_none()) return text_of(source);
+    }
+    const std::string path = text_of(file);
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error)) return {};
+    std::ifstream stream(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
 }
 
@@ -86,14 +99,14 @@ std::string callee_of(PyFrameObject* frame, PyCodeObject* code, const py::str& f
 Place place_of(py::object frame) {
     Place place;
     try {
-        const std::string host = text_of(module("mpirepl._run").attr("HOST"));
+        const py::object host = attribute_of("mpirepl._run", "HOST");
         while (!frame.is_none()) {
             auto* of = reinterpret_cast<PyFrameObject*>(frame.ptr());
             const auto code =
                 py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(PyFrame_GetCode(of)));
             const py::str file = code.attr("co_filename");
             const std::string path = text_of(file);
-            if (!path.starts_with(host)) {
+            if (!host || !path.starts_with(text_of(host))) {
                 const std::string name = text_of(code.attr("co_name"));
                 place.where = fmt::format("{}:{} in {}", path.substr(path.rfind('/') + 1),
                                           PyFrame_GetLineNumber(of), name);

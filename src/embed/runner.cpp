@@ -130,7 +130,7 @@ py::object Runner::execute(const Cell& cell) {
             module_.attr("run_program")(static_cast<int>(cell.kind), cell.name,
                                         py::bytes(cell.code));
     });
-    if (cell.kind == Cell::Kind::cell && has_hook(1)) {
+    if (std::exchange(has_begun_, false) && has_hook(1)) {
         // A signal that is still to be seen is the cell's; what comes now is for nobody.
         py::object late = take_late_exceptions(nothing_);
         if (error.is_none()) error = late;
@@ -158,6 +158,7 @@ void Runner::run_cell(const Cell& cell) {
         py::module_::import("mpirepl._ask")
             .attr("set_size")(columns_ = cell.columns, lines_ = cell.lines);
     if (has_hook(0)) call_hook(0);
+    has_begun_ = true;
     if (PySys_GetObject("displayhook") == PySys_GetObject("__displayhook__"))
         module_.attr("take_display")();
     begin_cell_(cell.name, py::bytes(cell.source));

@@ -59,7 +59,7 @@ std::optional<std::string> PythonSession::read() {
 
 void PythonSession::note_failure(const std::string& ranks) {
     py::gil_scoped_acquire gil;
-    session_.attr("failed")(ranks);
+    uninterrupted([&] { session_.attr("failed")(ranks); });
 }
 
 void PythonSession::show_profiles(const std::vector<MpiProfile>& profiles) {
@@ -68,7 +68,7 @@ void PythonSession::show_profiles(const std::vector<MpiProfile>& profiles) {
     for (const MpiProfile& p : profiles)
         rows.append(py::make_tuple(p.rank, p.calls, p.bytes, p.elapsed, p.in_mpi, p.waiting,
                                    py::dict(py::cast(p.bytes_to))));
-    session_.attr("show_profiles")(rows);
+    uninterrupted([&] { session_.attr("show_profiles")(rows); });
 }
 
 bool PythonSession::compile(Cell& program) {

@@ -309,7 +309,8 @@ void Relay::save_output(unsigned number, Clock::time_point now) {
     show_what_is_held();
     const bool prints_for_others = world_.rank() == 0 && world_.size() > 1;
     const bool prints_more = prints_for_others && now - *saving_since_ < others_time;
-    const bool saved = backlog() == 0 && !agent_.sending() && !prints_more;
+    const bool sent = backlog() == 0 && !agent_.sending() && has_arrived();
+    const bool saved = sent && !prints_more;
     if (!saved && now - *saving_since_ <= save_limit) return;
     saving_since_.reset();
     output_is_saved(number);

@@ -87,6 +87,8 @@ class Relay : public AgentListener {
     /// So much text may wait here from now on, and be on the way to the parent.
     virtual void set_window(std::size_t bytes);
     virtual void on_credit(std::size_t /*bytes*/) {}
+    /// The parent has all that was sent to it.
+    virtual bool has_arrived() const { return true; }
     /// What single ranks say to rank 0, on rank 0.
     virtual void on_told(Message&& /*message*/) {}
     /// What an engine says of its tasks, on rank 0.
@@ -141,6 +143,7 @@ class Uplink : public Relay {
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return queued_; }
     void on_credit(std::size_t bytes) override;
+    bool has_arrived() const override { return credit_ >= static_cast<long long>(window_); }
     void set_window(std::size_t bytes) override;
     void queue(Report&& report);
     void send_queued();

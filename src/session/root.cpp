@@ -66,6 +66,7 @@ void Root::run_cells() {
 }
 
 void Root::run_input(PythonSession& session, const std::string& text) {
+    interpreter_.handle_signals();  // a Ctrl-C for what has ended
     Prepared prepared = session.prepare(text);
     switch (prepared.verdict) {
         case Prepared::Verdict::done:

@@ -188,8 +188,10 @@ void Sentry::tick(Clock::time_point now) {
         AskPicture question = *std::exchange(unanswered_, std::nullopt);
         send(question, Picture{});
     }
-    if (recovers_ && !guard::breaking())  // what follows in the same cell may be broken off again
+    if (recovers_ && !guard::breaking()) {  // what follows in the same cell may be broken off again
         recovers_ = broken_ = told_parked_ = false;
+        tell_(Parked{.sequence = sequence_, .rank = rank_, .recovered = true});
+    }
     if (owes_quiet_ && is_quiet())
         tell_(Quiet{.census = *std::exchange(owes_quiet_, std::nullopt), .rank = rank_});
     if (!guard::breaking() || !guard::parked())
@@ -251,7 +253,7 @@ std::optional<BrokenCell> Sentry::end_cell() {
         broken.call = diagnosis.call;
         broken.comm = diagnosis.comm;
         RankSet missing = diagnosis.missing;
-        missing.remove(RankSet::single(rank_));
+        if (missing.count() > 1) missing.remove(RankSet::single(rank_));
         broken.missing = missing.ranks();
         broken.waiting = diagnosis.waiting.ranks();
     }

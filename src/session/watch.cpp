@@ -42,9 +42,9 @@ void Watch::begin(const Cell& cell, bool guarded, Clock::time_point now) {
     grace_ = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(cell.grace));
     pause_ = shortest_pause;
     next_ = now + first_census;
-    asks_for_where_ = asks_for_stragglers_ = false;
+    asks_for_where_ = asks_for_stragglers_ = interrupts_again_ = false;
     stragglers_at_.reset();
-    parked_ = {};
+    parked_ = recovered_ = {};
     candidate_.clear();
 }
 
@@ -69,7 +69,7 @@ void Watch::tick(Clock::time_point now) {
         ask(true);
         return;
     }
-    if (phase_ == Phase::breaking || !guarded_ || now < next_) return;
+    if (is_breaking() || !guarded_ || now < next_) return;
     if (!quiet_()) {
         next_ = now + own_look;
         candidate_.clear();
@@ -79,7 +79,7 @@ void Watch::tick(Clock::time_point now) {
 }
 
 void Watch::ask(bool stacks) {
-    if (phase_ != Phase::breaking) phase_ = Phase::asking;
+    if (!is_breaking()) phase_ = Phase::asking;
     pictures_.clear();
     tell_(AskPicture{
         .census = ++census_, .stacks = stacks, .communicators = communicators_in(candidate_)});
@@ -158,23 +158,43 @@ void Watch::break_off(BreakOff&& order) {
 }
 
 void Watch::interrupt() {
-    if (phase_ != Phase::off) break_off({.sequence = sequence_, .interrupt = true});
+    if (phase_ == Phase::recovering)
+        interrupts_again_ = true;  // ranks that are through would take it, others not
+    else if (phase_ != Phase::off)
+        break_off({.sequence = sequence_, .interrupt = true});
 }
 
 void Watch::note_parked(const Parked& parked) {
     if (parked.sequence != sequence_) return;
-    parked_.insert(RankSet::single(parked.rank));
-    if (parked_.count() < size_) return;
+    RankSet& there = parked.recovered ? recovered_ : parked_;
+    there.insert(RankSet::single(parked.rank));
+    if (there.count() < size_) return;
+    there = {};
+    if (parked.recovered)
+        go_on();
+    else
+        recover();
+}
+
+void Watch::recover() {
     tell_(Recover{.sequence = sequence_});
-    parked_ = {};
-    // What follows may be stuck again: more tasks, or what is called when the error is shown.
-    candidate_.clear();
-    rest(breaks_tasks_off_ ? longest_pause : shortest_pause);
+    if (phase_ == Phase::off) return;
+    phase_ = Phase::recovering;
+    ++census_;  // one that is going on is void
+    asks_for_stragglers_ = false;
     // Who goes on for long after that is named, too; but the program that submits tasks may.
     if (breaks_tasks_off_)
         stragglers_at_.reset();
     else if (stragglers_at_)
         stragglers_at_ = Clock::now() + stragglers_after;
+}
+
+/// What follows may be stuck again: more tasks, or what is called when the error is shown.
+void Watch::go_on() {
+    if (phase_ != Phase::recovering) return;
+    candidate_.clear();
+    rest(breaks_tasks_off_ ? longest_pause : shortest_pause);
+    if (std::exchange(interrupts_again_, false)) interrupt();
 }
 
 }  // namespace mpirepl

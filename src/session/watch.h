@@ -51,13 +51,16 @@ class Watch {
     void show_where() { where_is_wanted_ = true; }
 
   private:
-    enum class Phase { off, resting, asking, waiting_for_quiet, breaking };
+    enum class Phase { off, resting, asking, waiting_for_quiet, breaking, recovering };
 
     void ask(bool stacks);
     void judge();
     void name_stragglers();
     bool tasks_go_on() const;
     void break_off(BreakOff&& order);
+    void recover();
+    void go_on();
+    bool is_breaking() const { return phase_ == Phase::breaking || phase_ == Phase::recovering; }
     void rest(Clock::duration time);
 
     int size_;
@@ -72,6 +75,7 @@ class Watch {
     bool where_is_wanted_ = false;
     bool asks_for_where_ = false;
     bool asks_for_stragglers_ = false;
+    bool interrupts_again_ = false;  ///< when all have recovered
     std::uint32_t sequence_ = 0;
     std::uint32_t census_ = 0;
     Clock::duration grace_{};
@@ -80,6 +84,7 @@ class Watch {
     std::optional<Clock::time_point> stragglers_at_;  ///< when to name who still runs
     RankSet busy_;
     RankSet parked_;
+    RankSet recovered_;
     std::vector<Picture> pictures_;   ///< of the census that is going on
     std::vector<Picture> candidate_;  ///< an earlier one in which nobody computed
 };

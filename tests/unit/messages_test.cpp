@@ -99,7 +99,7 @@ std::vector<Message> messages() {
             Picture{},
             break_off(),
             BreakOff{},
-            Parked{.sequence = 1, .rank = 70'000},
+            Parked{.sequence = 1, .rank = 70'000, .recovered = true},
             Recover{.sequence = 2},
             Quiet{.census = 3, .rank = 4},
             TaskBatch{.functions = {"f", std::string("g\0", 2)},
