@@ -133,7 +133,7 @@ std::string called_name(std::string_view expression) {
     if (end == npos) return {};
     std::size_t begin = end;
     while (begin > 0 && is_of_name(expression[begin - 1])) --begin;
-    const std::string name(expression.substr(begin, end - begin));
+    std::string name(expression.substr(begin, end - begin));
     // Before it are names, calls and indices only.
     while (begin > 0) {
         const char c = expression[begin - 1];
