@@ -58,6 +58,13 @@ class Config {
 
 void flush_c_output() { std::fflush(stdout); }
 
+/// Returns the exit status, which is python's own.
+int end_python() {
+    const int status = Py_FinalizeEx() < 0 ? 120 : 0;
+    flush_c_output();
+    return status;
+}
+
 }  // namespace
 
 Interpreter::Interpreter(const std::vector<std::string>& arguments,
@@ -129,17 +136,13 @@ void Interpreter::run_exit_handlers() {
         error.discard_as_unraisable("atexit");
     }
     // A child that one of them has forked ends as it would under python.
-    if (!is_forked) return;
-    const int status = Py_FinalizeEx() < 0 ? 120 : 0;
-    flush_c_output();
-    ::_exit(status);
+    if (is_forked) ::_exit(end_python());
 }
 
 Outcome Interpreter::finalize() {
     end_with_gil();
     PyGILState_Ensure();
-    int status = Py_FinalizeEx() < 0 ? 120 : 0;
-    flush_c_output();
+    const int status = end_python();
     return {.ranks = 1, .failed = status != 0 ? 1U : 0U, .status = status};
 }
 

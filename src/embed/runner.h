@@ -49,8 +49,7 @@ class Runner {
     pybind11::handle hooks_;
     int columns_ = 0;  ///< as cells were told last
     int lines_ = 0;
-    bool has_begun_ =
-        false;  ///< the hook before the cell has been called, so that after it must be
+    bool has_begun_ = false;  ///< the hook before the cell has been called, if there is one
     bool asks_user_ = false;  ///< input() of this rank has been led to the user
     pybind11::handle begin_cell_;
     pybind11::handle flush_;

@@ -136,8 +136,8 @@ void Sentry::complete(guard::Look& look, const std::vector<PythonThread>& thread
             picture.waits[i].where = thread.where;
             picture.waits[i].callee = thread.callee;
         }
-        bool counts = !is_main && (thread.of_this_cell || has(look.calling, thread.id));
         if (is_main || has(look.waiting, thread.id)) continue;
+        const bool counts = thread.of_this_cell || has(look.calling, thread.id);
         if (!thread.awaits_work)
             (counts ? computes : others_compute) = true;
         else if (counts)
