@@ -1,7 +1,8 @@
 #include "console/display_width.h"
 
-#include <cwchar>
 #include <string>
+
+#include "base/terminal_units.h"
 
 namespace mpirepl {
 namespace {
@@ -9,25 +10,18 @@ namespace {
 constexpr int tab = 8;
 constexpr char escape = '\033';
 
-/// One unit of a line: a character with what combines into it, or a colour.
-struct Unit {
-    std::size_t bytes = 1;
-    int columns = 1;
+/// One unit of a line: a character or a colour.
+struct Extent {
+    std::size_t bytes;
+    int columns;
 };
 
-Unit unit_at(std::string_view line, std::size_t at, int column) {
-    if (line[at] == '\t') return {.columns = tab - column % tab};
-    if (line[at] == escape) {
-        std::size_t end = line.find('m', at);
-        return {.bytes = (end == std::string_view::npos ? line.size() : end + 1) - at,
-                .columns = 0};
-    }
-    wchar_t character = 0;
-    std::mbstate_t state{};
-    std::size_t size = std::mbrtowc(&character, line.data() + at, line.size() - at, &state);
-    if (size == 0 || size > line.size() - at) return {};  // of another encoding
-    int columns = ::wcwidth(character);
-    return {.bytes = size, .columns = columns < 0 ? 1 : columns};
+Extent extent_at(std::string_view line, std::size_t at, int column) {
+    if (line[at] == '\t') return {.bytes = 1, .columns = tab - column % tab};
+    const std::string_view rest = line.substr(at);
+    const Unit unit = next_unit(rest);
+    if (unit.kind != Kind::glyph) return {.bytes = unit.size, .columns = unit.kind != Kind::colour};
+    return {.bytes = unit.size, .columns = columns_of(rest.substr(0, unit.size))};
 }
 
 }  // namespace
@@ -35,7 +29,7 @@ Unit unit_at(std::string_view line, std::size_t at, int column) {
 int display_width(std::string_view line) {
     int column = 0;
     for (std::size_t at = 0; at < line.size();) {
-        Unit unit = unit_at(line, at, column);
+        Extent unit = extent_at(line, at, column);
         column += unit.columns;
         at += unit.bytes;
     }
@@ -47,7 +41,7 @@ std::string shortened(std::string_view line, int columns) {
     int column = 0;
     bool coloured = false;
     for (std::size_t at = 0; at < line.size();) {
-        Unit unit = unit_at(line, at, column);
+        Extent unit = extent_at(line, at, column);
         if (column + unit.columns > columns) break;
         coloured |= line[at] == escape;
         if (line[at] == '\t')

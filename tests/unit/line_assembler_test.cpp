@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <clocale>
 #include <random>
 #include <string>
 #include <string_view>
@@ -42,6 +43,18 @@ std::string line(std::string_view bytes) {
     CHECK(clean_text(bytes) == text);
     return text;
 }
+
+// For as long as it lives; it decides which characters are wide.
+class Utf8Locale {
+  public:
+    Utf8Locale() { REQUIRE(std::setlocale(LC_CTYPE, "C.UTF-8") != nullptr); }
+    ~Utf8Locale() { std::setlocale(LC_CTYPE, before_.c_str()); }
+    Utf8Locale(const Utf8Locale&) = delete;
+    Utf8Locale& operator=(const Utf8Locale&) = delete;
+
+  private:
+    std::string before_ = std::setlocale(LC_CTYPE, nullptr);
+};
 
 }  // namespace
 
@@ -89,6 +102,35 @@ TEST_CASE("line_assembler: carriage return and backspace overwrite") {
     CHECK(line("ab\xff\b\bX") == "aX\\xff");
     CHECK(line("abc\r\xff") == "\\xffbc");
     CHECK(line("-\b\\\b|\b/\bdone") == "done");
+}
+
+TEST_CASE("line_assembler: a tab moves to the next multiple of eight") {
+    CHECK(line("abc\r\tX") == "abc     X");
+    CHECK(line("abcdefghij\r\tX") == "abcdefghXj");
+    CHECK(line("abcdefghij\r\t\tX") == "abcdefghij      X");
+    CHECK(line("a\tb\rX") == "X\tb");
+    CHECK(line("a\tb\rXY") == "XY      b");
+    CHECK(line("\tb\b\bX") == "       Xb");
+    CHECK(line("a\t\b\bX") == "a     X ");
+    CHECK(line("abc\r\t\bX") == "abc    X");
+    CHECK(line("\x1b[31mabc\x1b[0m\r\tX") == "\x1b[31mabc\x1b[0m     X");
+}
+
+TEST_CASE("line_assembler: a wide character has two columns, one that combines none") {
+    const Utf8Locale locale;
+    CHECK(line("日本\rab") == "ab本");
+    CHECK(line("日本\rX") == "X 本");
+    CHECK(line("日本\b\bX") == "日X ");
+    CHECK(line("日本\bX") == "日 X");
+    CHECK(line("abcd\r日") == "日cd");
+    CHECK(line("abc日\b\b\b本") == "ab本 ");
+    CHECK(line("a\r日本") == "日本");
+    CHECK(line("日\r\x1b[31m本\x1b[0m") == "\x1b[31m本\x1b[0m");
+    CHECK(line("e\u0301\bX") == "X");
+    CHECK(line("e\u0301a\rX") == "Xa");
+    CHECK(line("日\u0301a\b\b\bX") == "X a");
+    CHECK(line("\r\u0301a") == "\u0301a");
+    CHECK(line("\x01\u0301\rX") == "X\u0301");
 }
 
 TEST_CASE("line_assembler: colours pass and take no room") {
@@ -167,9 +209,10 @@ TEST_CASE("line_assembler: lines of all lengths around the block size") {
 
 TEST_CASE("line_assembler: chunks make no difference to random bytes") {
     const std::vector<std::string> parts = {
-        "a",      "xyz",  "\n",   "\r",       "\b",   "\x1b",    "[",       "31m",
-        "\x1b[m", "\xe2", "\x82", "\xac",     "\x01", "\x1b[2K", "]",       "\a",
-        "\x1b\\", "é",    "😀",    "\x1b]0;t", "\r\n", "7",       "plain\n", "\xff"};
+        "a",    "xyz",      "\n",   "\r",   "\b",      "\x1b", "[",  "31m",    "\x1b[m",
+        "\xe2", "\x82",     "\xac", "\x01", "\x1b[2K", "]",    "\a", "\x1b\\", "é",
+        "😀",    "\x1b]0;t", "\r\n", "7",    "plain\n", "\xff", "\t", "日",     "\u0301"};
+    const Utf8Locale locale;
     std::mt19937 random(1);
     for (int round = 0; round < 2000; ++round) {
         std::string text;
@@ -204,6 +247,11 @@ TEST_CASE("line_assembler: compacting keeps the cursor and a torn sequence") {
         CHECK(assemble(bytes, 4096) == expected);
         CHECK(assemble(bytes, bytes.size()) == expected);
     }
+}
+
+TEST_CASE("line_assembler: tabs without end take little more memory than letters") {
+    std::string bytes(max_line - 2, '\t');
+    CHECK(line(bytes + "\ra").size() == bytes.size() + 7);
 }
 
 TEST_CASE("line_assembler: a line that is too long is cut between code points") {
