@@ -103,7 +103,11 @@ Outcome Runner::run(const Cell& cell) {
     if (!error.is_none()) {
         shown_.attr("clear")();
         uninterrupted([&] { end(outcome, error, cell.name); });
-        const std::optional<BrokenCell> then = code_end_();  // in the user's excepthook
+        std::optional<BrokenCell> then = code_end_();  // in the user's excepthook
+        // Rather the same Ctrl-C, which has reached other threads a little later.
+        if (then && then->why == BrokenCell::Why::interrupted &&
+            py::isinstance(error, PyExc_KeyboardInterrupt))
+            then.reset();
         uninterrupted([&] {
             module_.attr("end_report")(error, *(then ? arguments_of(*then) : py::tuple()));
         });
