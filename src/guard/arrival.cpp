@@ -122,7 +122,8 @@ std::string compare(const Context& context, const Description& mine) {
 /// In a break: whether every rank is parked, and nobody counts on this arrival any more.
 bool give_up_arrival() {
     if (state().give_up) return true;
-    if (this_thread().is_main) state().main_parked = true;
+    Thread& thread = this_thread();
+    (thread.is_main ? state().main_parked : thread.in_arrival) = true;
     nap(std::chrono::microseconds(100));
     return false;
 }
@@ -174,6 +175,7 @@ bool pass_round(Context& context, Link& link, Patience& patience, std::uint64_t 
         // Others may be past their arrival and count on this rank: it goes on until all are parked.
         gives_up = broken && give_up_arrival();
     }
+    if (broken) this_thread().in_arrival = false;
     if (gives_up && done == 0)
         done = cancelled(request) ? 0 : 1;
     else if (broken && this_thread().is_main)

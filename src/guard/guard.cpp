@@ -94,8 +94,9 @@ std::vector<pthread_t> calling_threads() {
 }
 bool another_is_parked() {
     auto lock = bookkeeping();
-    return std::ranges::any_of(state().threads,
-                               [](const Thread* t) { return !t->is_main && t->parked; });
+    return std::ranges::any_of(state().threads, [](const Thread* t) {
+        return !t->is_main && (t->parked || t->in_arrival);
+    });
 }
 void proceed() {
     state().give_up = true;

@@ -56,7 +56,8 @@ struct Thread {
     std::atomic<std::uint64_t> events = 0;
     std::atomic<int> inside = 0;  ///< so many calls, one in the other; written by the thread alone
     std::atomic<bool> parked = false;
-    Waiting* waiting = nullptr;  ///< under bookkeeping()
+    std::atomic<bool> in_arrival = false;  ///< waits there for a break in which all are parked
+    Waiting* waiting = nullptr;            ///< under bookkeeping()
 };
 
 /// Ranks have called different collectives on a communicator.
