@@ -206,6 +206,13 @@ def leave() -> None:
         show_error(error, "")
 
 
+def let_go_of_main() -> None:
+    """Leave ``__main__`` to Python, which is about to end."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mpirepl."):
+            vars(module).pop("__main__", None)
+
+
 def forget_session() -> None:
     """Note that this is a forked child: nobody takes more from it than what it prints."""
     global is_forked

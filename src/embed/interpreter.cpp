@@ -58,13 +58,6 @@ class Config {
 
 void flush_c_output() { std::fflush(stdout); }
 
-/// Returns the exit status, which is python's own.
-int end_python() {
-    const int status = Py_FinalizeEx() < 0 ? 120 : 0;
-    flush_c_output();
-    return status;
-}
-
 }  // namespace
 
 Interpreter::Interpreter(const std::vector<std::string>& arguments,
@@ -137,6 +130,13 @@ void Interpreter::run_exit_handlers() {
     }
     // A child that one of them has forked ends as it would under python.
     if (is_forked) ::_exit(end_python());
+}
+
+int Interpreter::end_python() {
+    runner_->let_go_of_main();
+    const int status = Py_FinalizeEx() < 0 ? 120 : 0;
+    flush_c_output();
+    return status;
 }
 
 Outcome Interpreter::finalize() {

@@ -39,6 +39,9 @@ class Interpreter {
     void run_exit_handlers();
 
   private:
+    /// Returns the exit status, which is python's own.
+    int end_python();
+
     std::optional<Runner> runner_;
 };
 

@@ -119,6 +119,12 @@ Outcome Runner::run(const Cell& cell) {
     return outcome;
 }
 
+void Runner::let_go_of_main() {
+    raised_by([this] { module_.attr("let_go_of_main")(); });
+    main_.dec_ref();
+    main_ = {};
+}
+
 /// Ctrl-C is for cells: the debugger would ask, which rank 0 could not while it waits for others.
 void Runner::leave_debugger() {
     const bool is_loaded = PyDict_GetItemString(PyImport_GetModuleDict(), "pdb") != nullptr;

@@ -31,6 +31,9 @@ class Runner {
     Outcome run(const Cell& cell);
     /// The name of the exception that the last one has raised; empty: none.
     const std::string& raised() const { return raised_; }
+    /// Python is about to end, after which nothing runs in __main__. If this or a module of mpirepl
+    /// still held it, Python would set its names to None before the destructors of its objects run.
+    void let_go_of_main();
 
   private:
     void announce(const RankSet& targets);
