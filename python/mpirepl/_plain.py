@@ -2,6 +2,7 @@
 
 import codeop
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -16,28 +17,56 @@ _KEYS = r"""
 "\e[99~": redraw-current-line
 "\e[98~": mpirepl-make-room
 """  # that the session presses, see src/session/interactive_front_end.cpp
+_making_room = []  # what readline calls
 
 
-class FrontEnd:
+class Questions:
+    """Asks for lines of input of cells and programs."""
+
+    editor = _terminal.READLINE
+
+    def __init__(self):
+        self._readline = None
+        if _mpirepl.terminal is not None:
+            with contextlib.suppress(ImportError):
+                self._readline = _readline()
+
+    def ask(self, prompt: str, hidden: bool) -> str:
+        """Ask for a line of input of a cell; raise EOFError or KeyboardInterrupt."""
+        if hidden:
+            return _read_hidden(prompt)
+        *before, prompt = prompt.split("\n")
+        _terminal.write("".join(f"{line}\n" for line in before))
+        try:
+            text = _read_line(prompt)
+        except EOFError:
+            _terminal.write("\n")
+            raise
+        if self._readline and text:  # it is no cell
+            last = self._readline.get_current_history_length()
+            if last and self._readline.get_history_item(last) == text:
+                self._readline.remove_history_item(last - 1)
+        return text
+
+
+class FrontEnd(Questions):
     """Reads cells for a session, statement by statement as python does."""
 
     name = ""
-    editor = _terminal.READLINE
     magics = cell_magics = frozenset()  # of its own
     interactivity, change = "last_expr", None  # see _compile.cell
     hidden = False  # the cell that has been read is none of the user's
 
     def __init__(self, session: object):
+        super().__init__()
         self._session = session
         self._history = _history.History()
         startup = os.environ.get("PYTHONSTARTUP")
         self._startup = [_terminal.call_of_file(startup)] if startup else []
         self._compiler = codeop.CommandCompiler()
         self._compiler.compiler.flags |= _mpirepl.TOP_LEVEL_AWAIT
-        self._readline = None
-        if _mpirepl.terminal is not None:
-            with contextlib.suppress(ImportError):
-                self._set_up_readline()
+        if self._readline:
+            self._begin_editing(self._readline)
 
     def read(self) -> str | None:
         """Return the next cell; None when the user leaves."""
@@ -82,44 +111,33 @@ class FrontEnd:
     def took(self, number: int, text: str) -> None:
         """Take no note of a cell's number: nothing here goes by it."""
 
-    def ask(self, prompt: str, hidden: bool) -> str:
-        """Ask for a line of input of a cell; raise EOFError or KeyboardInterrupt."""
-        if hidden:
-            return _read_hidden(prompt)
-        *before, prompt = prompt.split("\n")
-        _terminal.write("".join(f"{line}\n" for line in before))
-        try:
-            text = _read_line(prompt)
-        except EOFError:
-            _terminal.write("\n")
-            raise
-        if self._readline and text:  # it is no cell
-            last = self._readline.get_current_history_length()
-            if last and self._readline.get_history_item(last) == text:
-                self._readline.remove_history_item(last - 1)
-        return text
-
-    def _set_up_readline(self) -> None:
-        import readline
+    def _begin_editing(self, readline: object) -> None:
         import rlcompleter  # it makes itself readline's completer  # noqa: F401
 
-        self._readline = readline
-        signal.raise_signal(signal.SIGWINCH)  # the size it knows is none of its own terminal's
         readline.set_completer(_Completer(readline))
         # Without quotes: readline would put a second one behind what is complete.
         readline.set_completer_delims(" \t\n`!@#$%^&*()=+[{]}\\|;:,<>?")
-        if "libedit" in (readline.__doc__ or ""):
-            readline.parse_and_bind("bind ^I rl_complete")
-        else:
-            readline.parse_and_bind("tab: complete")
-            self._room = _teach_making_room(readline)
-            readline.parse_and_bind("set bell-style none")  # it would ring as output of a cell
-            for key in _KEYS.strip().splitlines():
-                readline.parse_and_bind(key)
         for cell in self._history.last(_loaded_cells):
             for line in cell.splitlines():
                 if line.strip():
                     readline.add_history(line)
+
+
+@functools.cache
+def _readline() -> object:
+    """Return the module, with the keys that it needs here."""
+    import readline
+
+    signal.raise_signal(signal.SIGWINCH)  # the size it knows is none of its own terminal's
+    if "libedit" in (readline.__doc__ or ""):
+        readline.parse_and_bind("bind ^I rl_complete")
+    else:
+        readline.parse_and_bind("tab: complete")
+        _making_room.append(_teach_making_room(readline))
+        readline.parse_and_bind("set bell-style none")  # it would ring as output of a cell
+        for key in _KEYS.strip().splitlines():
+            readline.parse_and_bind(key)
+    return readline
 
 
 def _teach_making_room(readline: object) -> object:

@@ -22,6 +22,14 @@ LINE, END, INTERRUPTED = range(3)  # Answer::Kind in src/broadcast/messages.h
 _front = None
 
 
+def begin_program() -> None:
+    """Let the program that runs before the first cell ask, with readline."""
+    global _front
+    from mpirepl import _plain
+
+    _front = _plain.Questions()
+
+
 def begin(session: object, plain: bool, quiet: bool) -> object:
     """Return the front end that reads cells: IPython's if it can be had, else CPython's.
 

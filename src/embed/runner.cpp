@@ -134,6 +134,8 @@ void Runner::leave_debugger() {
 /// Runs it and returns what it has raised, or None.
 py::object Runner::execute(const Cell& cell) {
     py::object error = raised_by([&] {
+        if (cell.interactive && !std::exchange(asks_user_, true))
+            py::module_::import("mpirepl._ask").attr("install")();
         if (cell.kind == Cell::Kind::cell)
             run_cell(cell);
         else
@@ -162,8 +164,6 @@ bool Runner::has_hook(int which) const { return PyList_GET_SIZE(hooks_.ptr()) > 
 void Runner::call_hook(int which) { py::handle(PyList_GET_ITEM(hooks_.ptr(), which))(); }
 
 void Runner::run_cell(const Cell& cell) {
-    if (cell.interactive && !std::exchange(asks_user_, true))
-        py::module_::import("mpirepl._ask").attr("install")();
     if (cell.columns != columns_ || cell.lines != lines_)
         py::module_::import("mpirepl._ask")
             .attr("set_size")(columns_ = cell.columns, lines_ = cell.lines);

@@ -44,6 +44,8 @@ class FrontEnd {
     virtual bool interactive() const { return false; }
 
     // For the main thread, without the GIL:
+    /// A program is going to run, and may ask questions.
+    virtual void begin_program(Interpreter& /*interpreter*/) {}
     /// Cells are going to be read.
     virtual void begin(PythonSession& session, Interpreter& interpreter) = 0;
     /// The next cell or magic; none when there will be no more.

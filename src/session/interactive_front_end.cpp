@@ -13,6 +13,7 @@
 #include "broadcast/agent.h"
 #include "embed/interpreter.h"
 #include "embed/stacks.h"
+#include "embed/uninterrupted.h"
 #include "session/builtin_module.h"
 #include "session/pipe_front_end.h"
 #include "session/python_session.h"
@@ -71,6 +72,16 @@ Sink& InteractiveFrontEnd::sink() {
 Printer::Coloured InteractiveFrontEnd::coloured() const {
     if (!console_ || !colours_wanted()) return {};
     return {.out = console_->has_output(), .err = console_->has_errors()};
+}
+
+void InteractiveFrontEnd::begin_program(Interpreter& interpreter) {
+    interpreter_ = &interpreter;
+    connect_front_end(this);
+    {
+        py::gil_scoped_acquire gil;
+        uninterrupted([] { py::module_::import("mpirepl._terminal").attr("begin_program")(); });
+    }
+    has_readline_ = LineEditor::is_readline();
 }
 
 void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter) {

@@ -30,6 +30,7 @@ class InteractiveFrontEnd : public FrontEnd {
     int columns() const override { return console_ ? console_->columns() : 0; }
     int lines() const override { return console_ ? console_->lines() : 0; }
     bool interactive() const override { return true; }
+    void begin_program(Interpreter& interpreter) override;
     void begin(PythonSession& session, Interpreter& interpreter) override;
     std::optional<std::string> next() override;
 

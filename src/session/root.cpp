@@ -47,12 +47,16 @@ void Root::run_program(Cell program) {
     }
     program.interactive = front_end_.interactive();
     program.fold = folds(fold_mode_, program.targets);
-    note_status(run_everywhere(std::move(program)));
+    front_end_.begin_program(interpreter_);
+    const Display::Finished finished = run_everywhere(std::move(program));
+    note_status(finished);
+    if (finished.outcome.status != 0) failed_ = finished.failed.to_string();
 }
 
 void Root::run_cells() {
     ended_ = false;
     PythonSession session(options_.targets, options_.fold, front_end_.interactive());
+    if (!failed_.empty()) session.note_failure(failed_);
     front_end_.begin(session, interpreter_);
     int before = std::exchange(status_, 0);
     status_of_exit_ = 0;  // the program's own exit has not ended the session

@@ -45,6 +45,7 @@ class Root {
     Interpreter& interpreter_;
     const SessionOptions& options_;
     std::string fold_mode_;
+    std::string failed_;  ///< ranks on which the program has
     int status_ = 0;
     int status_of_exit_ = 0;  ///< of the SystemExit that has ended the session
     bool ended_ = false;      ///< by SystemExit on all ranks, %quit or a closed output

@@ -408,3 +408,53 @@ def password_while_others_print(t: Terminal, scene: Scene):
     t.prompt()
     words = t.cell("word")
     expect("Out[1:4]: 'abc'" in words and "Out[2:4]: 'de'" in words, f"other answers: {words}")
+
+
+@scenario(command="")
+def program_before_the_prompt_asks(scene: Scene):
+    """-i: a program may ask as cells do, and what is typed is edited."""
+    scene.file(
+        "ask.py",
+        """from getpass import getpass
+from mpi4py import MPI
+world = MPI.COMM_WORLD
+name = input("name? ")
+world.Barrier()
+secret = getpass() if world.rank == 1 else None
+world.Barrier()
+if world.rank == 0:
+    breakpoint()
+    print("after it")
+""",
+    )
+    t = scene.session(2, "-i ask.py")
+    t.asks("[stdin:0] name? ")
+    t.type(f"acx{BACKSPACE}{LEFT}b{ENTER}")
+    t.asks("[stdin:1] name? ")
+    t.type(f"xyz{ENTER}")
+    t.asks("[stdin:1] Password: ")
+    t.type(f"secret{ENTER}")
+    t.asks("[stdin:0] (Pdb) ")
+    t.type(f"p name{ENTER}")
+    t.sees("'abc'$")
+    t.asks("[stdin:0] (Pdb) ")
+    t.type(f"c{ENTER}")
+    t.prompt()
+    printed = t.cell("name, secret")
+    expect("Out[0:1]: ('abc', None)" in printed, f"rank 0 has other answers: {printed}")
+    expect("Out[1:1]: ('xyz', 'secret')" in printed, f"rank 1 has other answers: {printed}")
+    expect(t.text().count("secret") == 2, "the password was shown")  # the cell and its value
+
+
+@scenario(command="")
+def program_before_the_prompt_is_debugged(scene: Scene):
+    """-i: %debug looks into the error of the program, on the rank that had it."""
+    scene.file("wrong.py", "from mpi4py import MPI\nx = MPI.COMM_WORLD.rank - 1\n1 / x\n")
+    t = scene.session(2, "-i wrong.py")
+    t.run("%debug")
+    t.until(lambda: t.last_line().startswith("[stdin:1] "), "its question")
+    t.type(f"p x{ENTER}")
+    t.sees("0$")
+    t.until(lambda: t.last_line().startswith("[stdin:1] "), "its next question")
+    t.type(f"q{ENTER}")
+    t.finds_number()
