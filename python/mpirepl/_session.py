@@ -129,7 +129,7 @@ class Session(SessionMagics):
             except MagicError as error:
                 _mpirepl.say(f"mpirepl: {error}", True)
                 return (FAILED,)
-        if self.front is not None and self.front.magics:
+        if self.front is not None and self.front.magics and not self._is_own(text):
             plan.source = self.front.transform(plan.source)
             if self.front.run_own(plan.source):
                 return (DONE,)
@@ -166,6 +166,8 @@ class Session(SessionMagics):
                 self.front.took(self.number, entry.text)
         try:
             shows, change = self._shows(plan.source, first)
+            if self._is_own(text):
+                change = None
             if plan.column:
                 change = _compile.moved(plan.column, change)
             codes = _compile.cell(plan.source, name, self.flags, shows, change)
@@ -188,8 +190,11 @@ class Session(SessionMagics):
     def _name_of_hidden(self, text: bytes) -> str:
         """Return a name of its own for a cell of the start; tracebacks leave out what is ours."""
         self._started += 1
-        own = text.startswith(_call("", "").partition(b"('',")[0])
-        return f"{_run.HOST if own else '<'}startup {self._started}>"
+        return f"{_run.HOST if self._is_own(text) else '<'}startup {self._started}>"
+
+    def _is_own(self, text: bytes) -> bool:
+        """Tell whether a cell is mpirepl's own, which nothing of the user's may change."""
+        return self._hidden and text.startswith(_call("", "").partition(b"('',")[0])
 
     # Magics on the session stand before any code of a cell.
 

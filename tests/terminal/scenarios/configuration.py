@@ -132,3 +132,28 @@ shell = get_ipython()
 def insert(event):
     event.current_buffer.insert_text("6 * 7")
 """
+
+
+@scenario(IPYTHON, command="")
+def transformers_of_the_user(scene: Scene):
+    """What changes the user's cells has nothing to do with those of the session's own."""
+    scene.file(
+        ".ipython/profile_default/startup/00-lines.py",
+        "get_ipython().input_transformers_post.append(\n"
+        "    lambda lines: [line.replace('magic', 'word') for line in lines]\n"
+        ")\n",
+    )
+    scene.file(".ipython/profile_default/startup/01-mine.py", "mine = 'magic'\n")
+    scene.configure(
+        "import ast\n"
+        "class More(ast.NodeTransformer):\n"
+        "    def visit_Constant(self, node):\n"
+        "        return ast.copy_location(ast.Constant(node.value + 1), node)\n"
+        "c.InteractiveShell.ast_transformers = [More()]\n"
+        "c.InteractiveShellApp.exec_lines = ['value = 40']\n"
+    )
+    t = scene.session()
+    t.prompt()
+    printed = t.cell("value + 0, mine")
+    expect(printed.count(": (42, 'magic')") == 3, f"something else: {printed}")
+    expect("unregistered" not in t.text(), "it has failed")
