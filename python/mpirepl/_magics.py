@@ -163,6 +163,8 @@ def _do_ipython(argument: str) -> None:
 
 
 def _do_startup(file: str) -> None:
+    if not os.path.isfile(file):
+        raise FileNotFoundError(f"there is no start-up file {file!r} (PYTHONSTARTUP, exec_files)")
     _run_file(file, in_session=True, as_main=True)
 
 

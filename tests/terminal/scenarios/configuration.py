@@ -1,7 +1,9 @@
 """What the user has configured for IPython, which holds here, too."""
 
 from scene import IPYTHON, Scene, scenario
-from terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, expect
+from terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, Terminal, expect
+
+from scenarios import ranks_that_show
 
 
 @scenario(IPYTHON, command="")
@@ -110,6 +112,15 @@ def startup_file_that_fails(scene: Scene):
     expect("Out[1:1]: 42" in t.cell("6 * 7"), "the session has not begun")
     expect('00-mine.py", line 2' in t.text(), "the line is not told")
     expect("_magic" not in t.text() and "startup 1" not in t.text(), "it tells how it is run")
+
+
+@scenario(environment={"PYTHONSTARTUP": "/nowhere/mine.py"})
+def startup_file_that_is_not_there(t: Terminal):
+    """A sentence says so, once."""
+    expect("Out[1:1]: 42" in t.cell("6 * 7"), "the session has not begun")
+    wanted = "FileNotFoundError: there is no start-up file '/nowhere/mine.py' .*"
+    expect(ranks_that_show(wanted, t.text()) == [0, 1, 2], f"something else: {t.text()}")
+    expect("%run" not in t.text(), "it tells how it is run")
 
 
 @scenario(IPYTHON, command="")
