@@ -266,6 +266,12 @@ class Session(SessionMagics):
     def _knows_cell_magic(self, name: str) -> bool:
         return self.front is not None and (name in self.front.cell_magics or self._asks(name))
 
+    def _unknown(self, name: str, targets: str) -> MagicError:
+        text = _help.unknown(name)
+        if self.front is not None and self.front.magics and 0 not in _mpirepl.ranks(targets):
+            text += "; load extensions on rank 0, too"  # only these ranks may have loaded it
+        return MagicError(text)
+
     def _asks(self, name: str) -> bool:
         return name.endswith("?") and bool(self.front.magics)
 
@@ -290,7 +296,7 @@ class Session(SessionMagics):
                 raise MagicError(f"%%mpiprof takes --matrix, not {argument!r}")
             plan.profile = self.profile = "matrix" if argument else "table"
         else:
-            raise MagicError(_help.unknown("%%" + name))
+            raise self._unknown("%%" + name, plan.targets)
 
     def _one_line(self, plan: Plan, name: str, argument: str) -> str:
         if name == "debug":
@@ -385,7 +391,7 @@ class Session(SessionMagics):
         if _px_named(word) == "px":
             return _compile.call_of_px("", argument.strip(), word.removeprefix("px")).encode()
         if word not in _help.RANK_MAGICS:
-            raise MagicError(_help.unknown("%" + word))
+            raise self._unknown("%" + word, targets)
         if word == "reset" and self.interactive and "-f" not in argument.split():
             from mpirepl import _terminal
 
