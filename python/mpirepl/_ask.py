@@ -19,6 +19,8 @@ _one_at_a_time = threading.Lock()
 
 def install() -> None:
     """Let input(), sys.stdin and getpass ask the user."""
+    for name, prompt in ("ps1", "In : "), ("ps2", "...: "):  # IPython's; libraries look for them
+        vars(sys).setdefault(name, prompt)
     sys.stdin = _Input()
     builtins.input = _input
     import getpass

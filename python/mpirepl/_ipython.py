@@ -102,6 +102,9 @@ class TerminalIPythonApp(ipapp.TerminalIPythonApp):
 
     def init_shell(self) -> None:
         """Make the shell in the session's namespace."""
+        # IPython takes a history that is locked for longer for a broken one, and moves it away.
+        if "connection_options" not in self.config.HistoryAccessor:
+            self.config.HistoryAccessor.connection_options.update({"timeout": 60})
         self.shell = TerminalInteractiveShell.instance(
             parent=self,
             profile_dir=self.profile_dir,

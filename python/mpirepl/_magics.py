@@ -67,17 +67,32 @@ def _users_shell() -> str | None:
     return shell if os.access(shell, os.X_OK) else None
 
 
-class _Expressions(string.Formatter):
-    """Fills ``{expression}`` with its value in the session."""
+def _filled(text: str) -> str:
+    """Fill in ``{expression}`` and ``{expression:format}``."""
+    formatter, pieces = string.Formatter(), []
+    for literal, expression, form, conversion in formatter.parse(text):
+        pieces.append(literal)
+        if expression is None:
+            continue
+        if form and not conversion and _is_expression(f"{expression}:{form}"):
+            expression, form = f"{expression}:{form}", ""  # as in "a:b".upper()
+        value = formatter.convert_field(eval(expression, vars(__main__)), conversion)
+        pieces.append(format(value, _filled(form)))
+    return "".join(pieces)
 
-    def get_field(self, field_name: str, args: object, kwargs: object) -> tuple[object, str]:
-        return eval(field_name, vars(__main__)), field_name
+
+def _is_expression(text: str) -> bool:
+    try:
+        compile(text.strip(), "<command>", "eval")
+    except SyntaxError:
+        return False
+    return True
 
 
 def expanded(command: str) -> str:
     """Fill in ``{expression}`` and ``$name`` as IPython does; what fails stays as it is."""
     with contextlib.suppress(Exception):
-        command = _Expressions().vformat(command, (), {})
+        command = _filled(command)
 
     def value(match: re.Match) -> str:
         if match[1]:
@@ -148,6 +163,8 @@ def _do_ipython(argument: str) -> None:
 
 
 def _do_startup(file: str) -> None:
+    if not os.path.isfile(file):
+        raise FileNotFoundError(f"there is no start-up file {file!r} (PYTHONSTARTUP, exec_files)")
     _run_file(file, in_session=True, as_main=True)
 
 

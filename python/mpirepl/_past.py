@@ -18,6 +18,7 @@ from mpirepl import _run
 _most = 1000  # values that are kept
 current = 0  # the number of the cell
 on_number: Callable[[int], None] | None = None  # IPython on this rank wants to know it
+on_value: Callable[[object], None] | None = None  # and each value
 _inputs: list[str] = [""]
 _values: dict[int, object] = {}
 
@@ -63,6 +64,8 @@ def showed(value: object, previous: object, text: str) -> None:
     """Note a value of the current cell and the one before it; the text is for %hist on rank 0."""
     names = vars(__main__)
     names["___"], names["__"] = names.get("__", ""), previous
+    if on_value is not None:
+        on_value(value)
     if _most == 0 or value is _values:
         return
     if len(_values) >= _most:

@@ -13,6 +13,7 @@ from mpirepl._run import __main__  # the session's, also when a task is the firs
 
 configuration = "{}"  # what the user has configured on rank 0, as JSON
 _shell = None
+_result = None  # of the current cell, an ExecutionResult
 _mode = ""  # of its tracebacks, unless %xmode has said otherwise
 
 
@@ -45,13 +46,14 @@ class CellTracebacks:
 def use(shell: object) -> None:
     """Make this the rank's shell: it hears of each cell."""
     global _shell, _mode
-    from IPython.core.interactiveshell import ExecutionResult
-
     _shell = shell
-    _shell.last_execution_result = ExecutionResult(info())  # magics ask for it
     _past.on_number = count
+    _past.on_value = note_value
     count(_past.current or 1)
-    _run.cell_hooks[:] = [before_cell, after_cell]
+    _begin_result(*_run.cell)
+    _shell.last_execution_result = _result  # magics ask for it
+    _run.before_cell = before_cell
+    _run.cell_hooks[:] = [_run.nothing, after_cell]
     _run.after_error = debug_if_wanted
     _mode = _shell.InteractiveTB.mode
     _run.as_text = as_text
@@ -76,17 +78,37 @@ def count(number: int) -> None:
     _shell.execution_count = number
 
 
-def before_cell() -> None:
+def before_cell(name: str, source: bytes) -> None:
     """Tell what is registered for it that a cell begins (autoreload, for example)."""
     _shell.InteractiveTB.pdb = None  # the debugger that Ctrl-C has ended would stop nowhere
+    _begin_result(name, source)
     _shell.events.trigger("pre_execute")
-    _shell.events.trigger("pre_run_cell", info())
+    if not _result.info.silent:
+        _shell.events.trigger("pre_run_cell", _result.info)
 
 
-def after_cell() -> None:
-    """Tell that it has ended."""
+def _begin_result(name: str, source: bytes) -> None:
+    global _result
+    from IPython.core.interactiveshell import ExecutionResult
+
+    text = source.decode("utf-8", "replace").rstrip("\n")
+    _result = ExecutionResult(info(text, silent=_run.is_host(name)))
+    _result.execution_count = _shell.execution_count
+
+
+def note_value(value: object) -> None:
+    """Note a value that the current cell has shown."""
+    _result.result = value
+
+
+def after_cell(error: BaseException | None = None) -> None:
+    """Tell that it has ended, and what it has raised."""
+    _result.error_in_exec = error
+    _shell.last_execution_result = _result
+    _shell.last_execution_succeeded = _result.success
     _shell.events.trigger("post_execute")
-    _shell.events.trigger("post_run_cell", _shell.last_execution_result)
+    if not _result.info.silent:
+        _shell.events.trigger("post_run_cell", _result)
 
 
 def debug_if_wanted() -> None:
@@ -106,14 +128,15 @@ def as_text(error: BaseException) -> str | None:
     return re.sub(r"\x1b\[[\d;]*m", "", tracebacks.stb2text(lines)).strip("\n")
 
 
-def info() -> object:
+def info(raw_cell: str = "", silent: bool = False) -> object:
     """Return what IPython says of a cell that it runs."""
     import inspect
 
     from IPython.core.interactiveshell import ExecutionInfo
 
     names = inspect.signature(ExecutionInfo).parameters  # there are more in later versions
-    given = {"raw_cell": "", "store_history": False, "silent": False, "shell_futures": True}
+    given = {"raw_cell": raw_cell, "store_history": not silent, "silent": silent}
+    given["shell_futures"] = True
     return ExecutionInfo(**{name: given.get(name) for name in names})
 
 

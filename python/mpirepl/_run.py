@@ -25,8 +25,10 @@ targets = "all"  # of the current cell
 in_program = False  # a program runs, no cell
 is_forked = False  # this process is a child of a rank
 timings: list[tuple[int, float]] = []  # of the current cell: rank and seconds
-cell_hooks: list = []  # to be called before and after each cell of the session
+cell_hooks: list = []  # before each cell of the session, and after it, with its error or None
+cell = ("", b"")  # the name and source of the current one
 on_cell = None  # told of each cell that begins here: its name and source
+before_cell = None  # told the same when on_cell has been
 on_value = None  # told of each value that a cell shows here, of the one before it, and its text
 as_text = None  # returns how an error is to be shown, or None for Python's own way
 shown: list[bool] = []  # filled when the error of the current cell has been shown
@@ -59,9 +61,13 @@ def run_program(kind: int, name: str, code: bytes) -> None:
 
 def begin_cell(name: str, source: bytes) -> None:
     """Note that a cell begins."""
+    global cell
+    cell = name, source
     _sources.remember(name, source)
     if on_cell is not None:
         on_cell(name, source)
+    if before_cell is not None:
+        before_cell(name, source)
 
 
 def take_display() -> None:

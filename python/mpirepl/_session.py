@@ -129,7 +129,7 @@ class Session(SessionMagics):
             except MagicError as error:
                 _mpirepl.say(f"mpirepl: {error}", True)
                 return (FAILED,)
-        if self.front is not None and self.front.magics:
+        if self.front is not None and self.front.magics and not self._is_own(text):
             plan.source = self.front.transform(plan.source)
             if self.front.run_own(plan.source):
                 return (DONE,)
@@ -166,6 +166,8 @@ class Session(SessionMagics):
                 self.front.took(self.number, entry.text)
         try:
             shows, change = self._shows(plan.source, first)
+            if self._is_own(text):
+                change = None
             if plan.column:
                 change = _compile.moved(plan.column, change)
             codes = _compile.cell(plan.source, name, self.flags, shows, change)
@@ -188,8 +190,11 @@ class Session(SessionMagics):
     def _name_of_hidden(self, text: bytes) -> str:
         """Return a name of its own for a cell of the start; tracebacks leave out what is ours."""
         self._started += 1
-        own = text.startswith(_call("", "").partition(b"('',")[0])
-        return f"{_run.HOST if own else '<'}startup {self._started}>"
+        return f"{_run.HOST if self._is_own(text) else '<'}startup {self._started}>"
+
+    def _is_own(self, text: bytes) -> bool:
+        """Tell whether a cell is mpirepl's own, which nothing of the user's may change."""
+        return self._hidden and text.startswith(_call("", "").partition(b"('',")[0])
 
     # Magics on the session stand before any code of a cell.
 
@@ -261,6 +266,12 @@ class Session(SessionMagics):
     def _knows_cell_magic(self, name: str) -> bool:
         return self.front is not None and (name in self.front.cell_magics or self._asks(name))
 
+    def _unknown(self, name: str, targets: str) -> MagicError:
+        text = _help.unknown(name)
+        if self.front is not None and self.front.magics and 0 not in _mpirepl.ranks(targets):
+            text += "; load extensions on rank 0, too"  # only these ranks may have loaded it
+        return MagicError(text)
+
     def _asks(self, name: str) -> bool:
         return name.endswith("?") and bool(self.front.magics)
 
@@ -285,7 +296,7 @@ class Session(SessionMagics):
                 raise MagicError(f"%%mpiprof takes --matrix, not {argument!r}")
             plan.profile = self.profile = "matrix" if argument else "table"
         else:
-            raise MagicError(_help.unknown("%%" + name))
+            raise self._unknown("%%" + name, plan.targets)
 
     def _one_line(self, plan: Plan, name: str, argument: str) -> str:
         if name == "debug":
@@ -380,7 +391,7 @@ class Session(SessionMagics):
         if _px_named(word) == "px":
             return _compile.call_of_px("", argument.strip(), word.removeprefix("px")).encode()
         if word not in _help.RANK_MAGICS:
-            raise MagicError(_help.unknown("%" + word))
+            raise self._unknown("%" + word, targets)
         if word == "reset" and self.interactive and "-f" not in argument.split():
             from mpirepl import _terminal
 

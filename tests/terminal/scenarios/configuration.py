@@ -1,7 +1,9 @@
 """What the user has configured for IPython, which holds here, too."""
 
 from scene import IPYTHON, Scene, scenario
-from terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, expect
+from terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, Terminal, expect
+
+from scenarios import ranks_that_show
 
 
 @scenario(IPYTHON, command="")
@@ -112,6 +114,15 @@ def startup_file_that_fails(scene: Scene):
     expect("_magic" not in t.text() and "startup 1" not in t.text(), "it tells how it is run")
 
 
+@scenario(environment={"PYTHONSTARTUP": "/nowhere/mine.py"})
+def startup_file_that_is_not_there(t: Terminal):
+    """A sentence says so, once."""
+    expect("Out[1:1]: 42" in t.cell("6 * 7"), "the session has not begun")
+    wanted = "FileNotFoundError: there is no start-up file '/nowhere/mine.py' .*"
+    expect(ranks_that_show(wanted, t.text()) == [0, 1, 2], f"something else: {t.text()}")
+    expect("%run" not in t.text(), "it tells how it is run")
+
+
 @scenario(IPYTHON, command="")
 def keys_of_the_user(scene: Scene):
     """So do key bindings that a startup file adds."""
@@ -132,3 +143,28 @@ shell = get_ipython()
 def insert(event):
     event.current_buffer.insert_text("6 * 7")
 """
+
+
+@scenario(IPYTHON, command="")
+def transformers_of_the_user(scene: Scene):
+    """What changes the user's cells has nothing to do with those of the session's own."""
+    scene.file(
+        ".ipython/profile_default/startup/00-lines.py",
+        "get_ipython().input_transformers_post.append(\n"
+        "    lambda lines: [line.replace('magic', 'word') for line in lines]\n"
+        ")\n",
+    )
+    scene.file(".ipython/profile_default/startup/01-mine.py", "mine = 'magic'\n")
+    scene.configure(
+        "import ast\n"
+        "class More(ast.NodeTransformer):\n"
+        "    def visit_Constant(self, node):\n"
+        "        return ast.copy_location(ast.Constant(node.value + 1), node)\n"
+        "c.InteractiveShell.ast_transformers = [More()]\n"
+        "c.InteractiveShellApp.exec_lines = ['value = 40']\n"
+    )
+    t = scene.session()
+    t.prompt()
+    printed = t.cell("value + 0, mine")
+    expect(printed.count(": (42, 'magic')") == 3, f"something else: {printed}")
+    expect("unregistered" not in t.text(), "it has failed")

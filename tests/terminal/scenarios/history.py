@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import time
 
 from scene import IPYTHON, PLAIN, Scene, scenario
 from terminal import CTRL_C, CTRL_R, CTRL_U, END, ENTER, UP, Terminal, expect
@@ -82,6 +83,23 @@ def two_sessions_at_once(scene: Scene):
     there = [source for source in sources(scene) if source != "exit"]
     wanted = {"'one begins'", "'two begins'", "'one ends'", "'two ends'"}
     expect(set(there) == wanted and len(there) == 4, f"other cells are there: {there}")
+
+
+@scenario(command="")
+def history_that_is_locked(scene: Scene):
+    """A session waits for another program that has the history for itself, and loses nothing."""
+    t = scene.session(2)
+    t.cell("'before'")
+    t.leave()
+    locked = sqlite3.connect(scene.history, isolation_level=None)
+    locked.execute("BEGIN EXCLUSIVE")
+    begin = time.monotonic()
+    t = scene.session(2)
+    t.until(lambda: time.monotonic() - begin > 8, "what is longer than sqlite's patience")
+    locked.close()
+    t.cell("'afterwards'")
+    expect({"'before'", "'afterwards'"} <= set(sources(scene)), "cells are lost")
+    expect("-corrupt" not in str(list(scene.history.parent.iterdir())), "it was moved away")
 
 
 @scenario(command="")

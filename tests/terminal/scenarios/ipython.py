@@ -129,3 +129,33 @@ def help_ends_its_line(scene: Scene):
     for asked in "%targets?", "exit?":
         t.run(asked)
         t.finds_number()
+
+
+@scenario(IPYTHON)
+def what_is_told_of_cells(t: Terminal):
+    """What is registered for cells hears on all ranks what they are, and how they have ended."""
+    hear_of_cells(t)
+    for source, told in ("2", "True 2 '2'"), ("x = 3", "True None 'x = 3'"):
+        printed = t.cell(source)
+        expect(printed.count(f"] pre {source!r}\n") == 3, f"not told before: {printed}")
+        expect(printed.count(f"] post {told}") == 3, f"not told afterwards: {printed}")
+    printed = t.cell("get_ipython().last_execution_result.info.raw_cell")
+    expect(printed.count("]: 'x = 3'") == 3, f"another cell was the last: {printed}")
+
+
+@scenario(IPYTHON)
+def what_is_told_of_cells_that_fail(t: Terminal):
+    """It hears of the error, too."""
+    hear_of_cells(t)
+    printed = t.cell("1/0")
+    expect(printed.count("] post False None '1/0'") == 3, f"the error is not told: {printed}")
+
+
+def hear_of_cells(t: Terminal) -> None:
+    """Have what IPython says of cells printed."""
+    t.cell("events = get_ipython().events")
+    t.cell("events.register('pre_run_cell', lambda i: print('pre', repr(i.raw_cell)))")
+    t.cell(
+        "events.register('post_run_cell',"
+        " lambda r: print('post', r.success, r.result, repr(r.info.raw_cell)))"
+    )

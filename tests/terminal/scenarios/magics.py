@@ -246,6 +246,25 @@ def unknown_magics(t: Terminal):
 
 
 @scenario(IPYTHON)
+def magic_that_rank_0_does_not_know(t: Terminal, scene: Scene):
+    """Where rank 0 is no target it must know a magic all the same, and the answer says so."""
+    scene.file(
+        "extending.py",
+        "def load_ipython_extension(shell):\n"
+        "    shell.register_magic_function(print, 'line_cell', 'extmag')\n",
+    )
+    t.magic("%targets 1")
+    t.targets = "1"
+    t.cell("%load_ext extending")
+    for asked in "%extmag it", "%%extmag it\n1\n\n":
+        t.run(asked)
+        t.shows(r"^mpirepl: there is no magic %+extmag .*; load extensions on rank 0, too$")
+        t.finds_number()
+    t.cell("%%targets 0\n%load_ext extending\n\n")
+    expect("[stdout:1] it" in t.cell("%extmag it"), "it does not run")
+
+
+@scenario(IPYTHON)
 def deleting_magic(t: Terminal):
     """%xdel deletes a name on every rank."""
     t.cell("doomed = 1")

@@ -251,3 +251,10 @@ def after_an_exit(t: Terminal):
     expect("Out[1:1]: 2" in t.cell("1 + 1"), "a cell does not work")
     t.type(CTRL_D)
     t.ends(0)
+
+
+@scenario()
+def signs_of_interactive_use(t: Terminal):
+    """The ranks have Python's prompts, by which libraries know that somebody sits there."""
+    printed = t.cell("import sys; sys.ps1, sys.ps2")
+    expect(printed.count("]: ('In : ', '...: ')") == 3, f"not on all ranks: {printed}")
