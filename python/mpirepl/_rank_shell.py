@@ -53,7 +53,7 @@ def use(shell: object) -> None:
     _begin_result(*_run.cell)
     _shell.last_execution_result = _result  # magics ask for it
     _run.before_cell = before_cell
-    _run.cell_hooks[:] = [_run.nothing, after_cell]
+    _run.after_cell[:] = [after_cell]
     _run.after_error = debug_if_wanted
     _mode = _shell.InteractiveTB.mode
     _run.as_text = as_text
@@ -101,7 +101,7 @@ def note_value(value: object) -> None:
     _result.result = value
 
 
-def after_cell(error: BaseException | None = None) -> None:
+def after_cell(error: BaseException | None) -> None:
     """Tell that it has ended, and what it has raised."""
     _result.error_in_exec = error
     _shell.last_execution_result = _result

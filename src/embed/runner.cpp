@@ -78,7 +78,7 @@ Runner::Runner(CodeEnd code_end) : code_end_(std::move(code_end)) {
     module_ = held(py::module_::import("mpirepl._run"));
     main_ = held(py::module_::import("__main__"));
     timings_ = held(module_.attr("timings"));
-    hooks_ = held(module_.attr("cell_hooks"));
+    after_cell_ = held(module_.attr("after_cell"));
     begin_cell_ = held(module_.attr("begin_cell"));
     flush_ = held(module_.attr("flush"));
     shown_ = held(module_.attr("shown"));
@@ -142,11 +142,11 @@ py::object Runner::execute(const Cell& cell) {
             module_.attr("run_program")(static_cast<int>(cell.kind), cell.name,
                                         py::bytes(cell.code));
     });
-    if (std::exchange(has_begun_, false) && has_hook(1)) {
+    if (std::exchange(has_begun_, false) && PyList_GET_SIZE(after_cell_.ptr()) > 0) {
         // A signal that is still to be seen is the cell's; what comes now is for nobody.
         py::object late = take_late_exceptions(nothing_);
         if (error.is_none()) error = late;
-        late = raised_by([this] { call_hook(1); });
+        late = raised_by([&] { py::handle(PyList_GET_ITEM(after_cell_.ptr(), 0))(error); });
         if (error.is_none() && !py::isinstance(late, PyExc_KeyboardInterrupt)) error = late;
     }
     py::object late = raised_by([this] { flush_(); });
@@ -159,15 +159,10 @@ void Runner::announce(const RankSet& targets) {
     module_.attr("targets") = targets.to_string();
 }
 
-/// Before and after each cell there is something to be done for IPython.
-bool Runner::has_hook(int which) const { return PyList_GET_SIZE(hooks_.ptr()) > which; }
-void Runner::call_hook(int which) { py::handle(PyList_GET_ITEM(hooks_.ptr(), which))(); }
-
 void Runner::run_cell(const Cell& cell) {
     if (cell.columns != columns_ || cell.lines != lines_)
         py::module_::import("mpirepl._ask")
             .attr("set_size")(columns_ = cell.columns, lines_ = cell.lines);
-    if (has_hook(0)) call_hook(0);
     has_begun_ = true;
     if (PySys_GetObject("displayhook") == PySys_GetObject("__displayhook__"))
         module_.attr("take_display")();

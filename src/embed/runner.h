@@ -39,8 +39,6 @@ class Runner {
     void announce(const RankSet& targets);
     pybind11::object execute(const Cell& cell);
     void run_cell(const Cell& cell);
-    bool has_hook(int which) const;
-    void call_hook(int which);
     void leave_debugger();
     void end(Outcome& outcome, const pybind11::object& error, const std::string& name);
     void take_timings(Outcome& outcome);
@@ -49,10 +47,10 @@ class Runner {
     pybind11::handle module_;  ///< _run.py
     pybind11::handle main_;    ///< not its names: who holds those keeps them from being finalized
     pybind11::handle timings_;
-    pybind11::handle hooks_;
+    pybind11::handle after_cell_;
     int columns_ = 0;  ///< as cells were told last
     int lines_ = 0;
-    bool has_begun_ = false;  ///< the hook before the cell has been called, if there is one
+    bool has_begun_ = false;  ///< what is told of cells will have to be told of this one's end
     bool asks_user_ = false;  ///< input() of this rank has been led to the user
     pybind11::handle begin_cell_;
     pybind11::handle flush_;
