@@ -50,13 +50,6 @@ int refuse_lost(std::span<MPI_Request> requests) {
     return state().broken_off;
 }
 
-/// They may be of an earlier cell: what they cross has to be renewed.
-void note_use(std::span<const MPI_Request> requests) {
-    auto lock = bookkeeping();
-    for (MPI_Request handle : requests)
-        if (const Request* known = state().requests.find(handle)) note_use(*known->context);
-}
-
 /// The end of a wait in a break.
 /// @return MPI_SUCCESS when it goes on
 int leave(const Patience& patience, std::span<MPI_Request> requests) {
@@ -69,7 +62,6 @@ int leave(const Patience& patience, std::span<MPI_Request> requests) {
         auto lock = bookkeeping();
         if (std::ranges::none_of(requests, is_lost)) return MPI_SUCCESS;
     } else {
-        note_use(requests);
         park();
     }
     return refuse_lost(requests);

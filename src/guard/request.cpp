@@ -82,6 +82,7 @@ UsedRequests::UsedRequests(std::span<const MPI_Request> handles) {
         }
         *next++ = {handle, request};
         if (request == nullptr) continue;
+        note_use(*request->context);  // it may be of an earlier cell
         any_lost_ |= request->lost && request->active;
         bytes_ += request->bytes;
         ++request->users;
