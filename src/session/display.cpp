@@ -113,6 +113,7 @@ void Display::dispatch(Cell cell) {
         failed_ = {};
         finalizing_ = cell.kind == Cell::Kind::finalize;
         start_cell(std::move(cell), bytes);
+        look_after_signals(Clock::now());
     });
 }
 
@@ -262,6 +263,14 @@ void Display::look_after_signals(Clock::time_point now) {
     if (now < next_look_at_signals_) return;
     next_look_at_signals_ = now + signal_look;
     keep_signals_installed();
+}
+
+void Display::look_after_interrupt() {
+    if (has_interrupt()) agent_.now([this] { look_after_signals(Clock::now()); });
+}
+
+void Display::forget_interrupt() {
+    if (has_interrupt()) agent_.now([] { take_interrupt(); });
 }
 
 void Display::show(Block block) {

@@ -27,6 +27,8 @@ class Display : public Relay {
     Display(const World& world, Agent& agent, Capture& capture, FrontEnd& front_end);
 
     // For the main thread:
+    /// Ctrl-C that has come so far is for what has ended.
+    void forget_interrupt();
     /// Sends the cell to all ranks, to this one's next_cell() too if it is among the targets.
     void dispatch(Cell cell);
     /// How the cell ended; none when a signal came in first.
@@ -73,6 +75,7 @@ class Display : public Relay {
     void lose_terminal();
     void on_engine(int engine, Message&& message) override;
     void look_after_signals(Clock::time_point now);
+    void look_after_interrupt() override;
     void give_on(Report&& report) override;
     std::size_t outgoing() const override { return printer_.waiting(); }
     void finish_cell(std::vector<Block>& blocks);

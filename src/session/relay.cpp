@@ -186,6 +186,7 @@ void Relay::end_finalization(Outcome& outcome) {
 }
 
 std::optional<BrokenCell> Relay::end_code() {
+    look_after_interrupt();
     if (guard::breaking()) {
         pybind11::gil_scoped_release release;
         guard::take_part();

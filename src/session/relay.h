@@ -89,6 +89,8 @@ class Relay : public AgentListener {
     virtual void on_credit(std::size_t /*bytes*/) {}
     /// The parent has all that was sent to it.
     virtual bool has_arrived() const { return true; }
+    /// Ctrl-C that has come so far is for the cell that is running, on rank 0.
+    virtual void look_after_interrupt() {}
     /// What single ranks say to rank 0, on rank 0.
     virtual void on_told(Message&& /*message*/) {}
     /// What an engine says of its tasks, on rank 0.

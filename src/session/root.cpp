@@ -110,6 +110,8 @@ void Root::run_prepared(PythonSession& session, Prepared&& prepared) {
 
 Display::Finished Root::run_everywhere(Cell cell) {
     bool mine = cell.targets.contains(0);
+    display_.forget_interrupt();
+    interpreter_.handle_signals();
     display_.dispatch(std::move(cell));
     while (mine) {
         if (std::optional<Cell> own = display_.next_cell()) {

@@ -14,7 +14,7 @@ namespace mpirepl {
 namespace {
 
 std::atomic<unsigned> interrupt_count = 0;
-unsigned interrupts_taken = 0;
+std::atomic<unsigned> interrupts_taken = 0;
 std::atomic<bool> for_task_alone = false;
 std::atomic<bool> where_wanted = false;
 std::atomic<bool> watches_interrupts = false;
@@ -112,8 +112,9 @@ void keep_signals_installed() {
 
 bool take_interrupt() {
     const unsigned count = interrupt_count;
-    return std::exchange(interrupts_taken, count) != count;
+    return interrupts_taken.exchange(count) != count;
 }
+bool has_interrupt() { return interrupts_taken != interrupt_count; }
 bool take_where() { return where_wanted && where_wanted.exchange(false); }
 
 }  // namespace mpirepl

@@ -32,5 +32,7 @@ void interrupt_children();
 /// agent.
 bool take_interrupt();
 bool take_where();
+/// take_interrupt() would be true. For any thread.
+bool has_interrupt();
 
 }  // namespace mpirepl
