@@ -1,7 +1,5 @@
 #include "base/terminal_line.h"
 
-#include "base/terminal_units.h"
-
 namespace mpirepl {
 namespace {
 
@@ -35,19 +33,19 @@ std::size_t TerminalLine::write(std::string_view text, bool keep_torn) {
             case Kind::dropped:
                 break;
             default:
-                write_glyph(bytes);
+                write_glyph(bytes, unit.kind);
         }
     }
     if (!keep_torn) leave();
     return i;
 }
 
-void TerminalLine::write_glyph(std::string_view glyph) {
+void TerminalLine::write_glyph(std::string_view glyph, Kind kind) {
     if (glyph == "\t") {
         tab(glyph);
         return;
     }
-    const int columns = next_unit(glyph).kind == Kind::glyph ? columns_of(glyph) : 1;
+    const int columns = kind == Kind::glyph ? columns_of(glyph) : 1;
     if (columns > 0 || !combine(glyph)) put(glyph, columns == 2 ? 2 : 1);
 }
 
@@ -56,7 +54,7 @@ void TerminalLine::put(std::string_view glyph, std::size_t columns) {
     if (!group_open_) slots_[cursor_].colour_size = 0;
     leave();
     blank_wide(cursor_);
-    blank_wide(end - 1);
+    if (columns > 1) blank_wide(end - 1);
     if (slots_.size() <= end) slots_.resize(end + 1);
     slots_[cursor_].glyph = glyph;
     while (++cursor_ < end) slots_[cursor_] = Slot{};
@@ -117,6 +115,12 @@ void append_glyph(std::string_view glyph, std::string& out) {
     }
 }
 
+constexpr const char* apart = "\x1b=";  // is dropped, and keeps a mark from combining
+
+bool is_mark(std::string_view glyph) {
+    return next_unit(glyph).kind == Kind::glyph && columns_of(glyph) == 0;
+}
+
 }  // namespace
 
 // Returns the colours that must still follow so that they are in force after the line: the ones
@@ -127,6 +131,7 @@ std::string_view TerminalLine::append_slots(std::string& out, bool shown) const 
         if (slot.colour_size > 0) in_force = colours(slot.colour_begin, slot.colour_size);
         out += colours(slot.colour_begin, slot.colour_size);
         if (slot.glyph.empty()) continue;
+        if (!shown && is_mark(slot.glyph)) out += apart;
         shown ? append_glyph(slot.glyph, out) : void(out += slot.glyph);
     }
     const std::string_view last = std::string_view(colours_).substr(group_begin_);

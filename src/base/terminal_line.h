@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/terminal_units.h"
+
 namespace mpirepl {
 
 // A line that moves the cursor, as a terminal of endless width shows it: a wide character has two
@@ -30,7 +32,7 @@ class TerminalLine {
         std::uint32_t colour_size = 0;
     };
 
-    void write_glyph(std::string_view glyph);
+    void write_glyph(std::string_view glyph, Kind kind);
     void put(std::string_view glyph, std::size_t columns);
     void tab(std::string_view glyph);
     bool combine(std::string_view glyph);

@@ -249,6 +249,15 @@ TEST_CASE("line_assembler: compacting keeps the cursor and a torn sequence") {
     }
 }
 
+TEST_CASE("line_assembler: compacting keeps the columns of marks and wide characters") {
+    const Utf8Locale locale;
+    const std::string before = "xyz日日\x1b[2K\u0301\b";
+    const std::string after = "e\u0301 \r\b";
+    std::string bytes(max_line - before.size(), '\r');
+    bytes += before;
+    CHECK(assemble(bytes + after + "\n", 4096) == line(before + after) + "\n");
+}
+
 TEST_CASE("line_assembler: tabs without end take little more memory than letters") {
     std::string bytes(max_line - 2, '\t');
     CHECK(line(bytes + "\ra").size() == bytes.size() + 7);
