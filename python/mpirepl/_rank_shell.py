@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import sys
+import types
 from collections.abc import Iterator
 
 import _mpirepl
@@ -57,6 +58,23 @@ def use(shell: object) -> None:
     _run.after_error = debug_if_wanted
     _mode = _shell.InteractiveTB.mode
     _run.as_text = as_text
+
+
+def end_objects() -> None:
+    """Let go of the session's objects, when Python is about to end.
+
+    IPython holds ``__main__``, whose names Python would therefore set to None, one after the other:
+    what an object's destructor uses has to go after it.
+    """
+    if _shell is None:
+        return
+    _past.forget_values()
+    _begin_result("", b"")
+    _shell.last_execution_result = _result
+    used = types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type
+    for name, value in list(vars(__main__).items()):
+        if not name.startswith("__") and not isinstance(value, used):
+            del vars(__main__)[name], value
 
 
 @contextlib.contextmanager
@@ -158,6 +176,9 @@ def _make() -> object:
 
         def enable_gui(self, gui: str | None = None) -> None:
             """Do without its events: this rank waits for cells, not for a window."""
+
+        def _atexit_once(self) -> None:
+            """Leave the names to Python, which ends with them what they hold."""
 
     config = Config(json.loads(configuration))
     config.HistoryManager.enabled = False

@@ -214,6 +214,8 @@ def leave() -> None:
 
 def let_go_of_main() -> None:
     """Leave ``__main__`` to Python, which is about to end."""
+    if shell := sys.modules.get("mpirepl._rank_shell"):
+        shell.end_objects()
     for name, module in list(sys.modules.items()):
         if name.startswith("mpirepl."):
             vars(module).pop("__main__", None)

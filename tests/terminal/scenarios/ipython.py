@@ -3,7 +3,7 @@
 import re
 
 from scene import IPYTHON, Scene, scenario
-from terminal import ENTER, Terminal, expect
+from terminal import CTRL_D, ENTER, Terminal, expect
 
 from scenarios import ranks_that_show
 
@@ -159,3 +159,14 @@ def hear_of_cells(t: Terminal) -> None:
         "events.register('post_run_cell',"
         " lambda r: print('post', r.success, r.result, repr(r.info.raw_cell)))"
     )
+
+
+@scenario(IPYTHON)
+def destructors_at_the_end(t: Terminal):
+    """What cells have made ends while the names are there, also where IPython has been loaded."""
+    t.cell("class Named:\n    def __del__(self):\n        os.write(1, b'ended\\n')\n\n\n")
+    t.cell("import os; named = Named()")
+    t.cell("%timeit -n1 -r1 pass")
+    t.type(CTRL_D)
+    t.reports("stdout", "ended", "0-2")
+    t.ends(0)
