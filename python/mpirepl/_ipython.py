@@ -112,6 +112,8 @@ class TerminalIPythonApp(ipapp.TerminalIPythonApp):
             user_module=__main__,
         )
         self.shell.configurables.append(self)
+        with contextlib.suppress(Exception):  # each cell is written, and shall not wait that long
+            self.shell.history_manager.db.execute("PRAGMA busy_timeout = 10000")
 
     def init_banner(self) -> None:
         """Leave it to the session."""

@@ -28,7 +28,7 @@ class Questions:
     def __init__(self):
         self._readline = None
         if _mpirepl.terminal is not None:
-            with contextlib.suppress(ImportError):
+            with contextlib.suppress(Exception):  # it need not be there, or GNU's
                 self._readline = _readline()
 
     def ask(self, prompt: str, hidden: bool) -> str:

@@ -25,9 +25,10 @@ _front = None
 def begin_program() -> None:
     """Let the program that runs before the first cell ask, with readline."""
     global _front
-    from mpirepl import _plain
+    with contextlib.suppress(Exception):  # of a module of the user's with the name of Python's
+        from mpirepl import _plain
 
-    _front = _plain.Questions()
+        _front = _plain.Questions()
 
 
 def begin(session: object, plain: bool, quiet: bool) -> object:

@@ -87,6 +87,7 @@ void InteractiveFrontEnd::begin_program(Interpreter& interpreter) {
 void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter) {
     session_ = &session;
     interpreter_ = &interpreter;
+    await_answer();
     connect_front_end(this);
     loading_ = true;
     bool is_ipython = session.open_front_end(options_.plain, options_.quiet);
@@ -96,9 +97,12 @@ void InteractiveFrontEnd::begin(PythonSession& session, Interpreter& interpreter
 }
 
 std::optional<std::string> InteractiveFrontEnd::next() {
-    // A thread of an earlier cell may be asking.
-    while (!agent_->work_until([this] { return !asking_; })) interpreter_->handle_signals();
+    await_answer();
     return session_->read();
+}
+
+void InteractiveFrontEnd::await_answer() {
+    while (!agent_->work_until([this] { return !asking_; })) interpreter_->handle_signals();
 }
 
 void InteractiveFrontEnd::start(Agent& agent, const Events& events) {

@@ -56,6 +56,8 @@ class InteractiveFrontEnd : public FrontEnd {
 
   private:
     TerminalConsole::Editor editor(EditorKind kind, bool asks) const;
+    /// A thread of an earlier cell may be asking.
+    void await_answer();
     void in_turn(const std::function<void()>& function);
 
     const SessionOptions& options_;

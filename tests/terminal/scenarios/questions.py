@@ -458,3 +458,25 @@ def program_before_the_prompt_is_debugged(scene: Scene):
     t.until(lambda: t.last_line().startswith("[stdin:1] "), "its next question")
     t.type(f"q{ENTER}")
     t.finds_number()
+
+
+@scenario(command="")
+def program_before_the_prompt_leaves_a_question(scene: Scene):
+    """-i: the prompt waits for the answer to a thread of the program."""
+    scene.file(
+        "ask.py",
+        """import os, threading, time
+def ask():
+    global name
+    name = input("name? ")
+threading.Thread(target=ask).start()
+while not os.path.exists("go on"):
+    time.sleep(0.01)
+""",
+    )
+    t = scene.session(1, "-i ask.py")
+    t.asks("[stdin:0] name? ")
+    scene.file("go on", "")
+    t.type(f"Ada{ENTER}")
+    t.prompt()
+    expect("Out[0:1]: 'Ada'" in t.cell("name"), "the answer has not come")
