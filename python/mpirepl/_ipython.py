@@ -149,6 +149,7 @@ class FrontEnd:
         self._interrupts = 0
         path, self._wishes = _mpirepl.terminal
         reading = io.TextIOWrapper(io.FileIO(path, "r"))
+        os.set_blocking(reading.fileno(), False)  # Ctrl-C discards keys that it is about to read
         writing = io.TextIOWrapper(io.FileIO(path, "w"))
         colours = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
         self._answers = InMemoryHistory()
