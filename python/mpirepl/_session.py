@@ -103,15 +103,17 @@ class Session(SessionMagics):
         """
         try:
             return self._prepared(text)
-        except KeyboardInterrupt:
-            if self.front is None:
-                _mpirepl.say("mpirepl: KeyboardInterrupt: this cell was not run", True)
-                return (FAILED,)
-            say("KeyboardInterrupt")
-            return (DONE,)
         except Exception as error:  # a mistake of ours shall not cost a session
             _mpirepl.say(f"mpirepl: it was not run, mpirepl has failed: {error!r}", True)
             return (FAILED,)
+
+    def interrupted(self) -> tuple:
+        """Give up a piece of input: Ctrl-C has come while it was prepared; return as prepare()."""
+        if self.front is None:
+            _mpirepl.say("mpirepl: KeyboardInterrupt: this cell was not run", True)
+            return (FAILED,)
+        say("KeyboardInterrupt")
+        return (DONE,)
 
     def _prepared(self, text: bytes) -> tuple:
         first, self.begun = not self.begun and self.front is None, True

@@ -28,7 +28,14 @@ PythonSession::PythonSession(const std::string& targets, const std::string& fold
 
 Prepared PythonSession::prepare(const std::string& text) {
     py::gil_scoped_acquire gil;
-    py::tuple fields = prepare_(py::bytes(text));
+    py::tuple fields;
+    try {
+        fields = prepare_(py::bytes(text));
+    } catch (const py::error_already_set& error) {
+        // Not in Python: Ctrl-C may strike there before any `try` has begun.
+        if (!error.matches(PyExc_KeyboardInterrupt)) throw;
+        fields = uninterrupted([this] { return py::tuple(session_.attr("interrupted")()); });
+    }
     Prepared prepared{.verdict = static_cast<Prepared::Verdict>(fields[0].cast<int>())};
     if (prepared.verdict != Prepared::Verdict::run) return prepared;
     prepared.cell = {.kind = Cell::Kind::cell,
