@@ -17,7 +17,6 @@ _KEYS = r"""
 "\e[99~": redraw-current-line
 "\e[98~": mpirepl-make-room
 """  # that the session presses, see src/session/interactive_front_end.cpp
-_making_room = []  # what readline calls
 
 
 class Questions:
@@ -133,21 +132,16 @@ def _readline() -> object:
         readline.parse_and_bind("bind ^I rl_complete")
     else:
         readline.parse_and_bind("tab: complete")
-        _making_room.append(_teach_making_room(readline))
+        _teach_making_room(readline)
         readline.parse_and_bind("set bell-style none")  # it would ring as output of a cell
         for key in _KEYS.strip().splitlines():
             readline.parse_and_bind(key)
     return readline
 
 
+@functools.cache  # readline calls what it returns for as long as it is used
 def _teach_making_room(readline: object) -> object:
-    """Give readline a command that takes its line away, lets output come, and draws it again.
-
-    Returns
-    -------
-    object
-        To be kept as long as readline is used.
-    """
+    """Give readline a command that takes its line away, lets output come, and draws it again."""
     import ctypes
 
     library = ctypes.CDLL(getattr(readline, "__file__", None))

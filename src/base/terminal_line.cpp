@@ -3,8 +3,7 @@
 namespace mpirepl {
 namespace {
 
-constexpr std::size_t max_torn = 4096;  // a longer sequence without an end is none
-constexpr std::size_t tab_width = 8;
+constexpr std::size_t max_torn = 4096;   // a longer sequence without an end is none
 constexpr std::size_t widest = 1 << 16;  // tabs beyond it have one column, to save memory
 
 }  // namespace

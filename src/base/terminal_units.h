@@ -8,13 +8,13 @@ namespace mpirepl {
 
 // What a terminal would do with the bytes at the beginning of a text.
 enum class Kind {
-    glyph,            // a character, tab or newline, which may be shown as it is
-    hex,              // a control character or no UTF-8, shown as \xNN
-    carriage_return,  //
-    backspace,        //
-    colour,           // SGR
-    dropped,          // any other escape sequence
-    torn,             // more bytes must come; without them the first byte is as hex
+    glyph,  // a character, tab or newline, which may be shown as it is
+    hex,    // a control character or no UTF-8, shown as \xNN
+    carriage_return,
+    backspace,
+    colour,   // SGR
+    dropped,  // any other escape sequence
+    torn,     // more bytes must come; without them the first byte is as hex
 };
 
 struct Unit {
@@ -24,6 +24,8 @@ struct Unit {
 
 // The first unit of a text that is not empty. All functions here may be called from any thread.
 Unit next_unit(std::string_view text);
+
+constexpr int tab_width = 8;  // a tab reaches to the next multiple
 
 // The columns of a glyph other than a tab: 2 when it is wide, 0 when it combines with the one
 // before it, else 1. The process's locale decides.

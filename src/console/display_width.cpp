@@ -7,7 +7,6 @@
 namespace mpirepl {
 namespace {
 
-constexpr int tab = 8;
 constexpr char escape = '\033';
 
 /// One unit of a line: a character or a colour.
@@ -17,9 +16,10 @@ struct Extent {
 };
 
 Extent extent_at(std::string_view line, std::size_t at, int column) {
-    if (line[at] == '\t') return {.bytes = 1, .columns = tab - column % tab};
+    if (line[at] == '\t') return {.bytes = 1, .columns = tab_width - column % tab_width};
     const std::string_view rest = line.substr(at);
     const Unit unit = next_unit(rest);
+    if (unit.kind == Kind::torn && line[at] == escape) return {.bytes = rest.size(), .columns = 0};
     if (unit.kind != Kind::glyph) return {.bytes = unit.size, .columns = unit.kind != Kind::colour};
     return {.bytes = unit.size, .columns = columns_of(rest.substr(0, unit.size))};
 }

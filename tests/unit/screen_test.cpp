@@ -90,5 +90,6 @@ TEST_CASE("display width") {
     CHECK(shortened("abcdef", 3) == "abc");
     CHECK(shortened("a\tb", 9) == "a       b");
     CHECK(shortened("\033[31mred\033[0m and more", 5) == "\033[31mred\033[0m a\033[0m");
+    CHECK(shortened("\033[31", 3) == "\033[31\033[0m");
     std::setlocale(LC_CTYPE, before.c_str());
 }
